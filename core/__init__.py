@@ -1,0 +1,1 @@
+"""Values shared by every room: records, distributions, findings, configuration, metrics, errors. Opens no socket."""

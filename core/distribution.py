@@ -1,0 +1,80 @@
+"""The one value every univariate statistic is computed from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["num", "cat"]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no one truth value to compare by
+class Distribution:
+    """Sorted distinct values of one field with how often each occurs.
+
+    `values`: float64 (±inf allowed, no NaN) for a `num` field, str objects for a `cat` field, shape (k,).
+    `counts`: float64 > 0, shape (k,); the sum of the weights of the rows that hold the value.
+    `missing`: summed weight of the rows without a value.
+    `effective_rows`: (sum w)² / sum w² over all rows, the missing included; equals the row count when all weights
+    are 1. Every p-value uses it: weighted counts taken for n gave 82 % false alarms at a nominal 5 %.
+    """
+
+    values: NDArray[Any]
+    counts: Floats
+    missing: float
+    effective_rows: float
+
+    @property
+    def kind(self) -> Kind:
+        return "cat" if self.values.dtype == object else "num"
+
+    @cached_property
+    def total(self) -> float:
+        """Summed weight of all rows, the missing included."""
+        return float(self.counts.sum()) + self.missing
+
+    @classmethod
+    def of_numbers(cls, values: Floats, weights: Floats | None = None, missing: float = 0.0) -> "Distribution":
+        """From numbers in any order, shape (n,); NaN counts as missing. `weights` has the same shape, none negative."""
+        return cls.of_sorted(np.sort(values), missing) if weights is None else _weighted(values, weights, missing)
+
+    @classmethod
+    def of_sorted(cls, values: Floats, missing: float = 0.0) -> "Distribution":
+        """From unweighted numbers already in ascending order, NaN (if any) last: what the store returns."""
+        known = values[: np.searchsorted(values, np.nan)] if len(values) and np.isnan(values[-1]) else values
+        missing += len(values) - len(known)
+        starts = np.flatnonzero(np.concatenate(([True], known[1:] != known[:-1]))) if len(known) else np.arange(0)
+        if len(starts) == len(known):  # measurements: no value comes twice, nothing to count
+            return cls(known, np.ones(len(known)), float(missing), len(known) + missing)
+        counts = np.diff(starts, append=len(known)).astype(np.float64)
+        return cls(known[starts], counts, float(missing), len(known) + missing)
+
+    @classmethod
+    def of_categories(
+        cls, values: Sequence[str], counts: Sequence[float], missing: float = 0.0, effective_rows: float | None = None
+    ) -> "Distribution":
+        """From distinct categories with their counts, in any order; those with a count of 0 are left out."""
+        order = sorted((i for i in range(len(values)) if counts[i] > 0), key=values.__getitem__)
+        kept = np.array([values[i] for i in order], dtype=object)
+        weights = np.array([counts[i] for i in order], dtype=np.float64)
+        rows = float(weights.sum()) + missing if effective_rows is None else effective_rows
+        return cls(kept, weights, missing, rows)
+
+
+def _weighted(values: Floats, weights: Floats, missing: float) -> Distribution:
+    rows = effective_rows(weights, missing)
+    unknown = np.isnan(values)
+    known = ~unknown & (weights > 0)
+    distinct, where = np.unique(values[known], return_inverse=True)
+    counts = np.bincount(where, weights=weights[known], minlength=len(distinct)).astype(np.float64)
+    return Distribution(distinct, counts, missing + float(weights[unknown].sum()), rows)
+
+
+def effective_rows(weights: Floats, missing: float = 0.0) -> float:
+    """Kish's effective sample size of `weights` plus `missing` rows of weight 1; 0 for no rows."""
+    squares = float(weights @ weights) + missing
+    return (float(weights.sum()) + missing) ** 2 / squares if squares else 0.0

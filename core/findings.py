@@ -1,0 +1,116 @@
+"""What steps find and what a run records."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+FindingKind = Literal["drift", "outlier", "schema"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A step's verdict on one field. `score` and `threshold` are on the statistic's own scale; None = undecidable.
+
+    `effect`: size of the change where it has a natural unit (see each detector). `reason` is one line for a person.
+    """
+
+    score: float | None
+    threshold: float | None
+    p_value: float | None = None
+    effect: float | None = None
+    reason: str = ""
+
+    @property
+    def fired(self) -> bool:
+        """Always upward: the score is above its threshold."""
+        return self.score is not None and self.threshold is not None and self.score > self.threshold
+
+
+class RowSpan(NamedTuple):
+    """The first and the last row of a row-count window, both within it, each as (received, id)."""
+
+    first: tuple[datetime, str]
+    last: tuple[datetime, str]
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """Rows with start <= time < end (UTC). A row-count window is its `rows`; it carries the first and last `received`."""
+
+    start: datetime
+    end: datetime
+    rows: RowSpan | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One monitor over one window: the lineage of its findings."""
+
+    id: str
+    monitor: str
+    namespace: str
+    model: str
+    window: Window
+    status: Literal["done", "failed"]
+    started: datetime
+    finished: datetime
+    rows: int
+    reference: str = ""
+    reason: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of `results`; its key is (monitor, step, version, segment, field, window)."""
+
+    run: str
+    monitor: str
+    step: str
+    namespace: str
+    model: str
+    version: str
+    segment: str
+    field: str
+    window: Window
+    score: Score
+    reference_rows: int
+    window_rows: int
+    kind: FindingKind = "drift"
+    revision: int = 0
+
+
+@dataclass(frozen=True)
+class RowScore:
+    """An outlier step's score of one stored prediction."""
+
+    id: str
+    namespace: str
+    model: str
+    monitor: str
+    step: str
+    run: str
+    score: float
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Attributions of one stored prediction: `values[field]` sum to `prediction - baseline`, up to `errors`.
+
+    `errors` are standard errors of the values, 0 where the computation was exact.
+    """
+
+    id: str
+    namespace: str
+    model: str
+    version: str
+    explainer: str
+    output: str
+    prediction: float
+    baseline: float
+    values: dict[str, float]
+    errors: dict[str, float]
+    model_calls: int
+    monitor: str = ""
+    run: str = ""

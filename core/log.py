@@ -1,0 +1,36 @@
+"""Logs as one JSON object a line on stderr, or as plain lines for a person at a terminal."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+import orjson
+
+_STANDARD = set(vars(logging.makeLogRecord({})))
+
+
+class JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        extra = {k: v for k, v in vars(record).items() if k not in _STANDARD}
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **extra,
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        try:
+            return orjson.dumps(line, default=str).decode()
+        except TypeError:  # lone surrogates and integers beyond 64 bits: what hostile payloads bring into a log
+            return json.dumps({key: value if isinstance(value, str) else repr(value) for key, value in line.items()})
+
+
+def configure(level: str = "info") -> None:
+    """Send everything at `level` and above to stderr; people get plain lines, machines JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s", "%H:%M:%S")
+    handler.setFormatter(plain if sys.stderr.isatty() else JsonLines())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -1,0 +1,121 @@
+"""Every metric Tidemark exports: its name, unit, labels and what a rise means."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
+from prometheus_client.core import HistogramMetricFamily
+
+from core.distribution import Floats
+
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+disable_created_metrics()  # a second series for every counter, which nobody asks for
+
+
+class Metrics:
+    """One set of metrics in one registry; the application makes one, a test makes its own."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=self.registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(name, text, labels, registry=self.registry)
+
+        # Delivery
+        self.events = counter(
+            "tidemark_events_total",
+            "Events a tap received, by what became of them: accepted, rejected (4xx), shed (429/503), error.",
+            "tap",
+            "outcome",
+        )
+        self.stored = counter(
+            "tidemark_predictions_stored_total", "Predictions written to the store.", "namespace", "model"
+        )
+        self.duplicates = counter(
+            "tidemark_duplicates_total", "Predictions sent again with the same content.", "namespace", "model"
+        )
+        self.conflicts = counter(
+            "tidemark_conflicts_total",
+            "Predictions sent again with other content; both are kept.",
+            "namespace",
+            "model",
+        )
+        self.dead_letters = counter("tidemark_dead_letters_total", "Payloads that could not be read.", "reason")
+        self.lag = gauge(
+            "tidemark_ingest_lag_seconds",
+            "Age of the oldest prediction accepted and not yet stored; rises when the store is slow.",
+        )
+        self.waiting_halves = gauge(
+            "tidemark_waiting_halves", "Requests or responses whose other half has not come yet."
+        )
+        self.last_received = gauge(
+            "tidemark_last_received_timestamp_seconds", "When a prediction last came.", "namespace", "model"
+        )
+
+        # Models
+        self.inferences = counter(
+            "tidemark_inference_total",
+            "Predictions seen, by the status of their answer.",
+            "namespace",
+            "model",
+            "version",
+            "status",
+        )
+        self.inference_latency = LatencyHistogram(
+            "tidemark_inference_latency_seconds", "How long the model took to answer, as the tap saw it."
+        )
+        self.registry.register(self.inference_latency)
+
+        # Findings: one family for every step, so that a new detector needs no new panel or rule
+        finding = ("namespace", "model", "version", "monitor", "step", "field", "segment")
+        self.score = gauge("tidemark_score", "A step's statistic over its newest window.", *finding)
+        self.threshold = gauge("tidemark_threshold", "The score above which the step fires.", *finding)
+        self.fired = gauge("tidemark_fired", "1 when the step fired on its newest window.", *finding)
+        self.alarms = counter(
+            "tidemark_alarms_total", "Times a monitor went from no field fired to any.", "namespace", "model", "monitor"
+        )
+        self.runs = counter(
+            "tidemark_runs_total",
+            "Windows a monitor has gone through, by status: done or failed.",
+            "namespace",
+            "model",
+            "monitor",
+            "status",
+        )
+        self.last_run = gauge(
+            "tidemark_last_run_timestamp_seconds",
+            "End of the newest window a monitor has gone through.",
+            "namespace",
+            "model",
+            "monitor",
+        )
+
+
+class LatencyHistogram:
+    """A histogram that takes a whole batch of seconds at once: one by one they cost more than storing them."""
+
+    LABELS = ("namespace", "model", "version")
+
+    def __init__(self, name: str, text: str) -> None:
+        self._name, self._text = name, text
+        self._counts: dict[tuple[str, ...], Floats] = {}
+        self._sums: dict[tuple[str, ...], float] = {}
+
+    def observe_many(self, labels: tuple[str, str, str], seconds: Floats) -> None:
+        """Add `seconds`, shape (n,), to the series of `labels`: namespace, model, version."""
+        slots = np.searchsorted(LATENCY_BUCKETS, seconds)
+        counts = np.bincount(slots, minlength=len(LATENCY_BUCKETS) + 1).astype(np.float64)
+        self._counts[labels] = self._counts.get(labels, 0.0) + counts
+        self._sums[labels] = self._sums.get(labels, 0.0) + float(seconds.sum())
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        family = HistogramMetricFamily(self._name, self._text, labels=self.LABELS)
+        bounds = [*map(str, LATENCY_BUCKETS), "+Inf"]
+        for labels, counts in list(self._counts.items()):
+            buckets = list(zip(bounds, np.cumsum(counts).tolist(), strict=True))
+            family.add_metric(labels, buckets=buckets, sum_value=self._sums[labels])
+        yield family
