@@ -1,0 +1,81 @@
+"""Pearson's chi-squared test of homogeneity."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from core.distribution import Distribution, Kind
+from core.findings import Score
+
+from ._bins import Counts, by_value
+from ._verdicts import effect, remark, undecidable
+
+# Rows to expect in each cell for the chi-squared law to hold (Cochran 1952, Ann. Math. Stat. 23, 315-345).
+_FEWEST_ROWS = 5
+
+
+@dataclass(frozen=True)
+class ChiSquared:
+    """Cramér's V of the table (reference or window) x category: sqrt(X² / rows), 0..1; X² is Pearson's statistic.
+
+    Missing is a category, and so is one that only one side holds. Where each cell expects five rows or more, the
+    p-value is that of SciPy's `chi2_contingency(correction=False)`. Rarer categories make X² vary more than the
+    chi-squared law says: then a multiple of a chi-squared variable is used, with the mean and variance X² has over
+    all ways to deal the same rows out to the two sides (Dawson 1954, Biometrika 41, 280).
+    Effect: total variation distance.
+
+    >>> reference = Distribution.of_categories(["de", "fr"], [500, 500])
+    >>> window = Distribution.of_categories(["de", "fr", "it"], [90, 90, 20])
+    >>> ChiSquared().compare(reference, window, alpha=0.05).fired
+    True
+    """
+
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"cat"})
+    heavy: ClassVar[bool] = False
+
+    def compare(self, reference: Distribution, window: Distribution, alpha: float) -> Score:
+        if undecided := undecidable(reference, window, self.kinds):
+            return undecided
+        from scipy.special import chdtrc, chdtri
+
+        counts = by_value(reference, window)
+        null = _null(counts)
+        if null.freedom == 0:
+            return Score(None, None, reason="every category occurs only once: nothing repeats that could change")
+        statistic, rows = _pearson(counts), float(counts.reference.sum() + counts.window.sum())
+        p_value = float(chdtrc(null.freedom, statistic / null.scale))
+        threshold = math.sqrt(null.scale * float(chdtri(null.freedom, alpha)) / rows)
+        why = remark(reference, window, threshold < 1)
+        return Score(math.sqrt(statistic / rows), threshold, p_value, effect(reference, window), why)
+
+
+class _Null(NamedTuple):
+    """X² when nothing has changed: `scale` times a chi-squared variable with `freedom` degrees of freedom."""
+
+    scale: float
+    freedom: float
+
+
+def _pearson(counts: Counts) -> float:
+    n, m = counts.reference.sum(), counts.window.sum()
+    difference = counts.reference / n - counts.window / m
+    return float((difference**2 / (counts.reference + counts.window)).sum() * n * m)
+
+
+def _null(counts: Counts) -> _Null:
+    both, sides = counts.reference + counts.window, (counts.reference.sum(), counts.window.sum())
+    rows, bins = float(both.sum()), len(both)
+    if bins == 1 or both.min() * min(sides) / rows >= _FEWEST_ROWS:
+        return _Null(1.0, max(bins - 1, 1))
+    mean = (bins - 1) * rows / (rows - 1)
+    unevenness_of_sides = (rows / sides[0] + rows / sides[1] - 4) / (rows - 2)
+    unevenness = (float((rows / both).sum()) - bins**2) / (rows - 2)
+    variance = (
+        2
+        * rows
+        / (rows - 3)
+        * ((rows - 2) / (rows - 1) - unevenness_of_sides)
+        * ((bins - 1) * (rows - bins) / (rows - 1) - unevenness)
+        + rows**2 / (rows - 1) * unevenness_of_sides * unevenness
+    )
+    return _Null(variance / (2 * mean), 2 * mean**2 / variance) if variance > 1e-9 * mean else _Null(0.0, 0.0)

@@ -1,0 +1,49 @@
+"""What a detector is. Members are frozen dataclasses whose fields are their options; they inherit nothing."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, runtime_checkable
+
+from core.distribution import Distribution, Floats, Kind
+from core.findings import Score
+
+
+@runtime_checkable
+class FieldDetector(Protocol):
+    """Compares one field of a window with the reference. `heavy` ones import slowly and run in a worker process."""
+
+    kinds: ClassVar[frozenset[Kind]]
+    heavy: ClassVar[bool]
+
+    def compare(self, reference: Distribution, window: Distribution, alpha: float) -> Score:
+        """A pure function that never raises; what cannot be decided is a Score of None with a reason.
+
+        `alpha` is the probability of a false alarm allowed for this one comparison, 0..1, corrections for several
+        fields already made. The score is above the threshold exactly when the p-value is below alpha; a threshold
+        given as an option comes without a p-value.
+        """
+
+
+@dataclass(frozen=True)
+class RowScores:
+    """`scores` of the window's rows, shape (rows,): a row above `threshold` is an outlier. `verdict`: the window's.
+
+    Where nothing can be decided (`verdict.score` is None) the scores are NaN and the threshold is infinite.
+    """
+
+    scores: Floats
+    threshold: float
+    verdict: Score
+
+
+@runtime_checkable
+class RowDetector(Protocol):
+    """Scores whole rows of a window against the rows of the reference."""
+
+    heavy: ClassVar[bool]
+
+    def score(self, reference: Floats, window: Floats, alpha: float) -> RowScores:
+        """Both of shape (rows, fields), NaN = missing; a pure function that never raises.
+
+        The verdict's score is the share of outliers among the window's rows, its p-value and threshold are for more
+        outliers than rows like the reference's would have, with `alpha` as in `FieldDetector`.
+        """
