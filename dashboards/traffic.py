@@ -1,0 +1,90 @@
+"""Panels on what comes in, how it was answered, and whether it is stored."""
+
+from dashboards import queries
+from dashboards.panels import Panels, graph, number, red_at
+from dashboards.sources import Sql, promql
+
+MODEL = 'namespace="$namespace",model="$model"'
+FIRED = f'max without (instance, job) (tidemark_fired{{{MODEL},monitor=~"$monitor"}})'
+_LATENCY = f"sum by (le) (rate(tidemark_inference_latency_seconds_bucket{{{MODEL}}}[$__rate_interval]))"
+_INFERENCES = f"rate(tidemark_inference_total{{{MODEL}}}[$__rate_interval])"
+_LAST_RECEIVED = f"max(tidemark_last_received_timestamp_seconds{{{MODEL}}})"
+
+
+def now() -> Panels:
+    fired = number(
+        "Fired",
+        "Fields and steps over their threshold in the newest windows; any is an alarm of its monitor.",
+        "short",
+        promql(f"sum({FIRED}) or vector(0)", "fired"),
+    )
+    latency = number(
+        "Latency, 95th percentile",
+        "A rise means that the model's server takes longer.",
+        "s",
+        promql(f"histogram_quantile(0.95, {_LATENCY})", "95%"),
+    )
+    waited = number(
+        "Since the last prediction",
+        "A rise without end means that the model, its logger or the tap has stopped.",
+        "s",
+        promql(f"time() - {_LAST_RECEIVED}", "waited"),
+    )
+    rate = number("Predictions", "Answers a second.", "reqps", promql(f"sum({_INFERENCES})", "predictions"))
+    return [rate, latency, red_at(fired, 1), waited]
+
+
+def traffic() -> Panels:
+    return [
+        graph(
+            "Predictions by version",
+            "Predictions stored a second. A new version shows here first; a fall means that less comes or is stored.",
+            "reqps",
+            Sql(queries.TRAFFIC_BY_VERSION, "timeseries"),
+        ),
+        graph(
+            "Predictions by status",
+            "Answers a second as the taps saw them. A rise of 4xx is a sender's mistake, of 5xx the model server's.",
+            "reqps",
+            promql(f"sum by (status) ({_INFERENCES})", "{{status}}"),
+        ),
+    ]
+
+
+def answers() -> Panels:
+    quantiles = zip((0.5, 0.95, 0.99), "ABC", strict=True)
+    return [
+        graph(
+            "Latency",
+            "How long the model took to answer. A rise of the 99th percentile alone is queueing; of all, slower work.",
+            "s",
+            *(promql(f"histogram_quantile({q}, {_LATENCY})", f"{q:.0%}", ref_id) for q, ref_id in quantiles),
+        ),
+        graph(
+            "Failed inferences",
+            "Share of predictions answered with an error, which is stored too. A rise means that users get errors.",
+            "percentunit",
+            Sql(queries.FAILED_SHARE, "timeseries"),
+        ),
+    ]
+
+
+def delivery() -> Panels:
+    refused = 'sum by (tap, outcome) (rate(tidemark_events_total{outcome!="accepted"}[$__rate_interval]))'
+    dead = "sum by (reason) (rate(tidemark_dead_letters_total[$__rate_interval]))"
+    return [
+        graph(
+            "Waiting to be stored",
+            "Age of the oldest prediction accepted and not yet stored. A rise means that the store is too slow.",
+            "s",
+            promql("max by (instance) (tidemark_ingest_lag_seconds)", "{{instance}}"),
+        ),
+        graph(
+            "Not accepted",
+            "Events a second that were refused, shed or dead-lettered, of all models. Shed events are lost unless the "
+            "sender tries again; dead letters are kept with their bytes. A rise means predictions that are not stored.",
+            "reqps",
+            promql(refused, "{{tap}} {{outcome}}"),
+            promql(dead, "dead letter: {{reason}}", "B"),
+        ),
+    ]
