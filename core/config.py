@@ -183,9 +183,6 @@ class Pairing(Strict):
     orphan_after: Duration = timedelta(minutes=10)
 
 
-
-
-
 Named = TypeVar("Named", tuple[TapConfig, ...], tuple[MonitorConfig, ...])
 
 

@@ -1,6 +1,5 @@
 """What is wrong with a YAML file, said in its own terms: line, key, and the nearest key that exists."""
 
-import difflib
 import re
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -9,8 +8,9 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from core.options import nearest
+
 Loc = tuple[int | str, ...]
-_QUOTED = re.compile(r"'(\w+)'")
 
 
 def explain(error: ErrorDetails, node: yaml.Node | None, root: type[BaseModel]) -> str:
@@ -22,8 +22,6 @@ def explain(error: ErrorDetails, node: yaml.Node | None, root: type[BaseModel]) 
     key = ".".join(map(str, path)) or "the file"
     if error["type"] == "extra_forbidden":
         return f"{line}: {_unknown(key, path, _known_keys(path[:-1], root))}"
-    if error["type"] == "literal_error" and error["loc"][-1] == "[key]":
-        return f"{line}: {_unknown(key, path, re.findall(_QUOTED, error['msg']))}"
     return f"{line}: {key}: {_plainly(error['msg'])}"
 
 
@@ -35,9 +33,7 @@ def _unknown(key: str, path: list[int | str], known: list[str]) -> str:
     last = str(path[-1])
     if last in known:
         return f"the key '{key}' does not go with the keys beside it"
-    near = difflib.get_close_matches(last, known, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"
-    return f"unknown key '{key}'; {hint}"
+    return f"unknown key '{key}'; {nearest(last, known)}"
 
 
 def _plainly(message: str) -> str:

@@ -103,6 +103,13 @@ def test_a_models_name_may_carry_its_namespace() -> None:
     )
 
 
+def test_a_model_known_only_by_name_is_found_in_the_namespace_it_was_declared_in() -> None:
+    config = parse("models: {team-a/income: {}, churn: {}}")
+    assert config.key_of("income") == ModelKey("team-a", "income")
+    assert config.key_of("churn") == ModelKey("default", "churn")
+    assert config.key_of("undeclared") == ModelKey("default", "undeclared")
+
+
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
@@ -118,13 +125,12 @@ def test_a_models_name_may_carry_its_namespace() -> None:
         ),
         (
             monitor_with("use: ks", "use: ks, zzz: 1"),
-            "here.yaml:6: unknown key 'monitors.0.steps.0.zzz'; known keys: after, name, options, rows, use",
+            "here.yaml:6: unknown key 'monitors.0.steps.0.zzz'; there are: after, name, options, rows, use",
         ),
         (
             f"{MONITOR}    alert: {{for_: 10m}}",
             "here.yaml:7: unknown key 'monitors.0.alert.for_'; did you mean 'for'?",
         ),
-        ("retention: {predictons: 3}", "here.yaml:1: unknown key 'retention.predictons'; did you mean 'predictions'?"),
         (
             monitor_with("{every: 5m}", "{every: 5m, rows: 3}"),
             "here.yaml:5: the key 'monitors.0.window.rows' does not go with the keys beside it",
@@ -214,7 +220,7 @@ def test_a_file_that_is_not_yaml_is_one_line_that_says_where(text: str) -> None:
 
 def test_an_alias_that_leads_back_to_itself_is_an_error_like_any_other() -> None:
     assert mistakes("models: &a {x: *a}") == [
-        "here.yaml:1: unknown key 'models.x.x'; known keys: endpoint, fields, names, namespace"
+        "here.yaml:1: unknown key 'models.x.x'; there are: endpoint, fields, names, namespace"
     ]
 
 

@@ -1,0 +1,44 @@
+"""`python -m benchmarks [NAME …]`: run all benchmarks, or those named, and print one Markdown table."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+
+from benchmarks import bulk, ks, lookup, pairs, start, tap
+from benchmarks.table import Row, markdown
+
+BENCHMARKS: Mapping[str, Callable[[], list[Row]]] = {
+    "start": start.run,
+    "bulk": bulk.run,
+    "pairs": pairs.run,
+    "tap": tap.run,
+    "ks": ks.run,
+    "lookup": lookup.run,
+}
+
+
+def main() -> None:
+    names = sys.argv[1:] or list(BENCHMARKS)
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        sys.exit(f"no benchmark '{unknown[0]}'; there are: {', '.join(BENCHMARKS)}")
+    rows = [row for name in names for row in _measured(name)]
+    print(f"{_machine()}\n\n{markdown(rows)}")
+
+
+def _measured(name: str) -> list[Row]:
+    print(f"running {name}", file=sys.stderr, flush=True)
+    return BENCHMARKS[name]()
+
+
+def _machine() -> str:
+    cpu = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("chdb", "numpy", "pyarrow", "uvicorn"))
+    cores = len(os.sched_getaffinity(0))
+    return f"{cores} cores ({cpu.partition(': ')[2]}), {memory:.0f} GB, Python {sys.version.split()[0]}, {versions}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Programs around Tidemark that show it at work; nothing in Tidemark needs them but the demo."""
