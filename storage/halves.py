@@ -1,0 +1,83 @@
+"""`core.protocols.HalfStore` over an engine."""
+
+from base64 import b64decode
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from core.records import TIME, Half, ModelKey, Payload, RequestKey
+from core.times import to_micros
+from storage.engine import Engine
+
+_STRINGS = pa.map_(pa.string(), pa.string())
+_SAME = ("source", "status", "error", "latency", "trace_id", "body")
+IDS_PER_QUERY = 500  # parameters travel in the URL of a server's query
+
+# Bodies are any bytes, and text columns of a result must be UTF-8.
+HALF_COLUMNS = "* REPLACE (base64Encode(body) AS body)"
+
+
+class StoreHalves:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def keep(self, halves: Sequence[Half]) -> None:
+        self._insert(halves, done=0)
+
+    def kept(self, keys: Collection[RequestKey]) -> list[Half]:
+        by_model: dict[ModelKey, list[str]] = defaultdict(list)
+        for key in sorted(keys):
+            by_model[ModelKey(key.namespace, key.model)].append(key.request_id)
+        return [
+            half
+            for model, ids in by_model.items()
+            for start in range(0, len(ids), IDS_PER_QUERY)
+            for half in self._kept(model, ids[start : start + IDS_PER_QUERY])
+        ]
+
+    def complete(self, halves: Sequence[Half]) -> None:
+        if halves:
+            self._insert(halves, done=1)
+
+    def _kept(self, model: ModelKey, ids: list[str]) -> list[Half]:
+        rows = self._engine.rows(
+            f"SELECT {HALF_COLUMNS} FROM halves FINAL "
+            "WHERE namespace = {namespace:String} AND model = {model:String} "
+            "AND request_id IN {ids:Array(String)} AND done = 0 ORDER BY received",
+            {"namespace": model.namespace, "model": model.model, "ids": ids},
+        )
+        return [half_of(row) for row in rows]
+
+    def _insert(self, halves: Sequence[Half], done: int) -> None:
+        columns: dict[str, Any] = {name: [getattr(h, name) for h in halves] for name in (*_SAME, "kind")}
+        for position, name in enumerate(("namespace", "model", "request_id")):
+            columns[name] = [h.key[position] for h in halves]
+        for name in ("time", "received"):
+            columns[name] = pa.array([getattr(h, name) for h in halves], pa.int64()).cast(TIME)
+        for name in ("tags", "headers"):
+            columns[name] = pa.array([list(dict(getattr(h, name)).items()) for h in halves], _STRINGS)
+        columns["status"] = pa.array(columns["status"], pa.uint16())
+        columns["body"] = pa.array([b"" if done else h.body for h in halves], pa.binary())
+        columns["done"] = pa.array([done] * len(halves), pa.uint8())
+        self._engine.insert("halves", pa.table(columns))
+
+
+def half_of(row: dict[str, Any]) -> Half:
+    """A row of the table `halves`; its payload is empty until `body` is decoded again."""
+    return Half(
+        RequestKey(row["namespace"], row["model"], row["request_id"]),
+        row["kind"],
+        Payload(()),
+        to_micros(row["time"]),
+        to_micros(row["received"]),
+        row["source"],
+        row["status"],
+        row["error"],
+        row["latency"],
+        row["trace_id"],
+        tuple(row["tags"].items()),
+        tuple(row["headers"].items()),
+        b64decode(row["body"]),
+    )

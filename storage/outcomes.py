@@ -1,0 +1,66 @@
+"""What one run of one monitor leaves behind, written so that a run that is there is whole."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from core.findings import Explanation, Finding, RowScore, RowSpan, Run, Window
+from core.records import TIME
+from core.times import EPOCH
+from storage.engine import Engine
+
+
+class Outcome(NamedTuple):
+    """A run with all that it found."""
+
+    run: Run
+    findings: Sequence[Finding] = ()
+    scores: Sequence[RowScore] = ()
+    explanations: Sequence[Explanation] = ()
+
+
+def save(engine: Engine, outcome: Outcome) -> None:
+    """The run comes last: a run that is there has all its rows, one that is not is done again and replaces them."""
+    _insert(engine, "results", (_result_row(finding) for finding in outcome.findings))
+    _insert(engine, "scores", (vars(score) for score in outcome.scores))
+    _insert(engine, "explanations", (_explanation_row(e) for e in outcome.explanations))
+    _insert(engine, "runs", [_run_row(outcome.run)])
+
+
+def _result_row(finding: Finding) -> dict[str, Any]:
+    score = finding.score
+    plain = {name: value for name, value in vars(finding).items() if name not in ("window", "score")}
+    return {**plain, **vars(score), "fired": int(score.fired), **_times(finding.window)}
+
+
+def _explanation_row(explanation: Explanation) -> dict[str, Any]:
+    maps = {name: list(getattr(explanation, name).items()) for name in ("values", "errors")}
+    return {**vars(explanation), **maps}
+
+
+def _run_row(run: Run) -> dict[str, Any]:
+    (first, first_id), (last, last_id) = run.window.rows or RowSpan((EPOCH, ""), (EPOCH, ""))
+    span = {"first_received": first, "first_id": first_id, "last_received": last, "last_id": last_id}
+    plain = {name: value for name, value in vars(run).items() if name != "window"}
+    return {**plain, "versions": list(run.versions.items()), **_times(run.window), **span}
+
+
+def _times(window: Window) -> dict[str, datetime]:
+    return {"window_start": window.start, "window_end": window.end}
+
+
+# Types that Arrow would not infer from the values alone.
+_TYPES = {
+    **dict.fromkeys(("score", "threshold", "p_value", "effect", "prediction", "baseline"), pa.float64()),
+    **dict.fromkeys(("window_start", "window_end", "started", "finished", "first_received", "last_received"), TIME),
+    **dict.fromkeys(("values", "errors"), pa.map_(pa.string(), pa.float64())),
+    "versions": pa.map_(pa.string(), pa.string()),
+}
+
+
+def _insert(engine: Engine, table: str, rows: Iterable[dict[str, Any]]) -> None:
+    if listed := list(rows):
+        columns = {name: [row[name] for row in listed] for name in listed[0]}
+        engine.insert(table, pa.table({name: pa.array(column, _TYPES.get(name)) for name, column in columns.items()}))

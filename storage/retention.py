@@ -1,0 +1,43 @@
+"""How long rows are kept: one TTL per table, set on the tables themselves and read back from them."""
+
+import re
+from collections.abc import Mapping
+
+from core.errors import ConfigError
+from storage.engine import Engine
+
+# The column whose age counts.
+TABLES = {
+    "predictions": "time",
+    "halves": "received",
+    "dead_letters": "received",
+    "scores": "time",
+    "explanations": "time",
+    "results": "window_end",
+    "runs": "window_end",
+}
+_TTL = re.compile(r"\bTTL toDateTime\(\w+\) \+ toIntervalDay\((\d+)\)")
+
+
+def apply_retention(engine: Engine, days: Mapping[str, int]) -> None:
+    """Keep each table's rows for `days[table]` days, and those of tables not named for ever. Changes only what differs.
+
+    ConfigError for a table that has no retention, or less than a day.
+    """
+    for table, wanted in days.items():
+        if table not in TABLES or wanted < 1:
+            raise ConfigError(f"retention: {table}: {wanted}; wanted are whole days for any of {', '.join(TABLES)}")
+    current = retention(engine)
+    for table, column in TABLES.items():
+        wanted = days.get(table, 0)
+        if wanted and wanted != current.get(table):
+            engine.command(f"ALTER TABLE {table} MODIFY TTL toDateTime({column}) + INTERVAL {wanted:d} DAY")
+        elif not wanted and table in current:
+            engine.command(f"ALTER TABLE {table} REMOVE TTL")
+
+
+def retention(engine: Engine) -> dict[str, int]:
+    """Days by table, of those tables that have any, as the store itself says."""
+    sql = "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()"
+    found = {row["name"]: _TTL.search(row["engine_full"]) for row in engine.rows(sql)}
+    return {table: int(match[1]) for table, match in found.items() if match}

@@ -1,0 +1,114 @@
+"""Rows one by one: numeric inputs as a matrix, and where row-count windows begin and end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from core.distribution import Floats
+from core.findings import RowSpan
+from core.records import ModelKey, Role
+from storage.engine import Engine
+from storage.relations import FINAL, Relation
+
+# Rows sorted at once when row-count windows are looked for.
+ROWS_AHEAD = 1_000_000
+
+Pick = Literal["sample", "newest"]
+_ORDER: dict[Pick, str] = {"sample": "cityHash64(id), id", "newest": "received DESC, id DESC"}
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """`values` has shape (rows, fields), NaN = missing; `ids` and `fields` name its rows and columns."""
+
+    ids: tuple[str, ...]
+    versions: tuple[str, ...]
+    fields: tuple[str, ...]
+    values: Floats
+
+
+def numeric(engine: Engine, relation: Relation, role: Role = "input") -> set[str]:
+    """Names of the inputs (outputs) that hold numbers in any of the rows."""
+    sql = f"SELECT DISTINCT arrayJoin(mapKeys({role}s_num)) AS name FROM {relation.sql} {FINAL}"
+    return {row["name"] for row in engine.rows(sql, relation.params)}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """At most `limit` rows, a sample (the same each time) or the newest, of one `version`, with these `ids`."""
+
+    limit: int
+    pick: Pick = "sample"
+    version: str | None = None
+    ids: Sequence[str] | None = None
+
+
+def matrix(engine: Engine, relation: Relation, fields: Sequence[str], choice: Choice) -> Matrix:
+    """The numeric inputs `fields` of the chosen rows."""
+    where = [
+        *(["version = {version:String}"] if choice.version is not None else []),
+        *(["id IN {ids:Array(String)}"] if choice.ids is not None else []),
+    ]
+    table = engine.arrow(
+        "SELECT id, version, arrayMap(k -> toInt32(indexOf({fields:Array(String)}, k)) - 1, mapKeys(inputs_num)) AS at,"
+        f" mapValues(inputs_num) AS value FROM {relation.sql} {'WHERE ' + ' AND '.join(where) if where else ''}"
+        f" ORDER BY {_ORDER[choice.pick]} LIMIT {choice.limit:d} {FINAL}",
+        {**relation.params, "version": choice.version or "", "ids": list(choice.ids or ()), "fields": list(fields)},
+    ).combine_chunks()
+    values = np.full((table.num_rows, len(fields)), np.nan)
+    for batch in table.to_batches():
+        _fill(values, batch.column("at"), batch.column("value"))
+    ids, versions = (tuple(table.column(name).to_pylist()) for name in ("id", "version"))
+    return Matrix(ids, versions, tuple(fields), values)
+
+
+def _fill(values: Floats, at: pa.ListArray, value: pa.ListArray) -> None:
+    columns = _numpy(at.flatten())
+    rows = np.repeat(np.arange(len(at)), np.diff(_numpy(at.offsets)))
+    asked = columns >= 0
+    values[rows[asked], columns[asked]] = _numpy(value.flatten())[asked]
+
+
+def _numpy(array: pa.Array) -> NDArray[Any]:
+    return array.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Tumbling:
+    """Windows of `rows` rows, beginning after the row `after` (received, id), of rows received by `until`.
+
+    `only_ok` leaves out the rows whose inference failed.
+    """
+
+    rows: int
+    after: tuple[datetime, str]
+    until: datetime
+    only_ok: bool = False
+
+
+def row_spans(engine: Engine, model: ModelKey, tumbling: Tumbling) -> list[RowSpan]:
+    """The complete windows that come next, oldest first, in the order of (received, id); a bounded number at once."""
+    windows = max(1, ROWS_AHEAD // tumbling.rows)
+    found = engine.rows(
+        "SELECT min((received, id)) AS first, max((received, id)) AS last FROM ("
+        " SELECT received, id, intDiv(row_number() OVER (ORDER BY received, id) - 1, {rows:UInt64}) AS window FROM ("
+        "  SELECT received, id FROM predictions FINAL WHERE namespace = {namespace:String} AND model = {model:String}"
+        "  AND received >= {after:DateTime64(6, 'UTC')} AND received <= {until:DateTime64(6, 'UTC')}"
+        "  AND (received, id) > ({after:DateTime64(6, 'UTC')}, {after_id:String})"
+        f"  AND (status < 400 OR NOT {tumbling.only_ok}) ORDER BY received, id LIMIT {windows * tumbling.rows:d}))"
+        f" GROUP BY window HAVING count() = {{rows:UInt64}} ORDER BY window {FINAL}",
+        {
+            "namespace": model.namespace,
+            "model": model.model,
+            "rows": tumbling.rows,
+            "after": tumbling.after[0],
+            "after_id": tumbling.after[1],
+            "until": tumbling.until,
+        },
+    )
+    return [RowSpan((r["first"]["1"], r["first"]["2"]), (r["last"]["1"], r["last"]["2"])) for r in found]

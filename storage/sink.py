@@ -1,0 +1,67 @@
+"""`core.protocols.Sink` over an engine: predictions, dead letters and model fields into the store."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from core.records import TIME, DeadLetter, FieldInfo
+from storage.engine import Engine
+
+# What a dead letter keeps of a body: enough to see what it was, without storing a 100 MB mistake.
+LETTER_BYTES = 1 << 20
+DAY_MICROS = 86_400_000_000
+STRINGS = pa.map_(pa.string(), pa.string())
+
+
+class StoreSink:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def store(self, predictions: pa.RecordBatch) -> None:
+        """One insert a day: a token is of one insert, one partition, one block."""
+        for part in _by_day(predictions):
+            batch = _batch_id(part)
+            column = pa.repeat(pa.scalar(batch, pa.uint64()), len(part))
+            self._engine.insert("predictions", part.append_column("batch", column), token=f"{batch:016x}")
+
+    def store_fields(self, fields: Iterable[FieldInfo]) -> None:
+        rows = [
+            {**f._asdict(), "namespace": f.model.namespace, "model": f.model.model, "field": f.name} for f in fields
+        ]
+        names = ("namespace", "model", "version", "field", "role", "kind", "tensor", "position", "width", "datatype")
+        self._engine.insert("models", pa.table({name: [row[name] for row in rows] for name in names}))
+
+    def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        names = ("source", "reason", "detail", "field", "namespace", "model", "id")
+        columns: dict[str, Any] = {name: [_text(getattr(x, name)) for x in letters] for name in names}
+        columns["received"] = pa.array([x.received for x in letters], pa.int64()).cast(TIME)
+        columns["headers"] = pa.array([list(dict(x.headers).items()) for x in letters], STRINGS)
+        columns["body"] = pa.array([x.body[:LETTER_BYTES] for x in letters], pa.binary())
+        columns["body_bytes"] = pa.array([len(x.body) for x in letters], pa.uint64())
+        self._engine.insert("dead_letters", pa.table(columns))
+
+
+def _text(value: str) -> str:
+    """Text that can be UTF-8: a bad payload's own words may hold lone surrogates."""
+    return value.encode("utf-8", "replace").decode()
+
+
+def _by_day(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    days = batch.column("time").cast(pa.int64()).to_numpy() // DAY_MICROS
+    if len(days) and (days == days[0]).all():
+        yield batch
+        return
+    for day in np.unique(days):
+        yield batch.filter(pa.array(days == day))
+
+
+def _batch_id(batch: pa.RecordBatch) -> int:
+    """The same rows give the same id, so that an insert that is tried again after a lost answer is stored once."""
+    digest = blake2b(digest_size=8)
+    for name in ("id", "content", "received"):
+        for buffer in pa.concat_arrays([batch.column(name)]).buffers():
+            digest.update(buffer or b"")
+    return int.from_bytes(digest.digest(), "little")
