@@ -115,9 +115,12 @@ class RowWindows(Strict):
 
 def _by_key(*keys: str) -> Discriminator:
     """Tell a union's members apart by the key only one of them has, so that an error speaks of one member only."""
-    return Discriminator(
-        lambda value: next((f"<{k}>" for k in keys if isinstance(value, Mapping) and k in value), f"<{keys[0]}>")
-    )
+
+    def tag(value: Any) -> str:
+        known = value if isinstance(value, Mapping) else type(value).model_fields if isinstance(value, Strict) else ()
+        return f"<{next((key for key in keys if key in known), keys[0])}>"
+
+    return Discriminator(tag)
 
 
 Reference = Annotated[

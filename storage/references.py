@@ -47,26 +47,19 @@ def add_window(engine: Engine, name: str, model: ModelKey, window: Window) -> Re
     The rows never leave the store; an output named like an input becomes `outputs.<name>`.
     """
     relation = of_window(model, window)
-    params = {**relation.params, "shared": _inputs_that_are_outputs(engine, relation)}
-    columns = f"SELECT id, received, weight, {_MERGED} AS num, {_MERGED.replace('_num', '_cat')} AS cat, tags"
-    chosen = f"{columns} FROM {relation.sql} WHERE ok"
     (content,) = engine.rows(
-        "SELECT count() AS rows, lower(concat(hex(sum(sipHash64(id, weight, num, cat, tags))),"
-        f" hex(sum(cityHash64(id, weight, num, cat, tags))))) AS hash FROM ({chosen}) {FINAL}",
-        params,
+        "SELECT count() AS rows, lower(concat(hex(sum(sipHash64(id, content, weight))),"
+        f" hex(sum(cityHash64(id, content, weight))))) AS hash FROM {relation.sql} WHERE ok {FINAL}",
+        relation.params,
     )
     origin = f"{model.namespace}/{model.model} {window.start.isoformat()} to {window.end.isoformat()}"
     if content["rows"] < 2:
         raise ConfigError(f"{origin}: {content['rows']} predictions; a reference needs at least 2")
     if known := _version(engine, name, content["hash"]):
         return known
-    engine.command(
-        "INSERT INTO references (name, hash, row, weight, num, cat, tags)"
-        " SELECT {name:String}, {hash:String}, row_number() OVER (ORDER BY received, id) - 1, weight, num, cat, tags"
-        f" FROM ({chosen}) {FINAL}",
-        {**params, "name": name, "hash": content["hash"]},
-    )
-    return _record(engine, ReferenceVersion(name, content["hash"], content["rows"], origin))
+    version = ReferenceVersion(name, content["hash"], content["rows"], origin)
+    _copy(engine, relation, version)
+    return _record(engine, version)
 
 
 def newest(engine: Engine, name: str) -> ReferenceVersion | None:
@@ -85,11 +78,23 @@ def stored(engine: Engine) -> list[str]:
     return [row["name"] for row in engine.rows("SELECT DISTINCT name FROM reference_versions ORDER BY name")]
 
 
-_MERGED = (
-    "mapConcat(inputs_num, mapFromArrays("
-    "arrayMap(k -> if(has({shared:Array(String)}, k), concat('outputs.', k), k), mapKeys(outputs_num)),"
-    " mapValues(outputs_num)))"
-)
+def _copy(engine: Engine, relation: Relation, version: ReferenceVersion) -> None:
+    """Rows get numbers made from what they are, so that a copy cut short is completed by the next."""
+    shared = _inputs_that_are_outputs(engine, relation)
+    num, cat = (f"mapConcat(inputs_{kind}, {_renamed(f'outputs_{kind}', shared)})" for kind in ("num", "cat"))
+    engine.command(
+        "INSERT INTO references (name, hash, row, weight, num, cat, tags)"
+        f" SELECT {{name:String}}, {{hash:String}}, sipHash64(id, content), weight, {num}, {cat}, tags"
+        f" FROM {relation.sql} WHERE ok {FINAL}",
+        {**relation.params, "shared": shared, "name": version.name, "hash": version.hash},
+    )
+
+
+def _renamed(outputs: str, shared: list[str]) -> str:
+    if not shared:
+        return outputs
+    keys = f"arrayMap(k -> if(has({{shared:Array(String)}}, k), concat('outputs.', k), k), mapKeys({outputs}))"
+    return f"mapFromArrays({keys}, mapValues({outputs}))"
 
 
 def _inputs_that_are_outputs(engine: Engine, relation: Relation) -> list[str]:

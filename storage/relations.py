@@ -56,7 +56,7 @@ def of_window(model: ModelKey, window: Window) -> Relation:
         bounds = {"start": window.start, "end": window.end}
     maps = ", ".join(f"{m.column}, {m.column}.size0 AS {m.column}_cells" for m in PREDICTION_MAPS)
     sql = (
-        f"(SELECT id, received, version, weight, status < 400 AS ok, tags, {maps}"
+        f"(SELECT id, content, received, version, weight, status < 400 AS ok, tags, {maps}"
         f" FROM predictions FINAL WHERE namespace = {{namespace:String}} AND model = {{model:String}} AND {inside})"
     )
     return Relation(sql, {"namespace": model.namespace, "model": model.model, **bounds}, PREDICTION_MAPS)

@@ -59,9 +59,12 @@ def _by_day(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 def _batch_id(batch: pa.RecordBatch) -> int:
-    """The same rows give the same id, so that an insert that is tried again after a lost answer is stored once."""
+    """The same rows give the same id, so that an insert that is tried again after a lost answer is stored once.
+
+    Of the whole key: rows of another model under the same ids would be taken for those, and discarded.
+    """
     digest = blake2b(digest_size=8)
-    for name in ("id", "content", "received"):
+    for name in ("namespace", "model", "time", "id", "content", "received"):
         for buffer in pa.concat_arrays([batch.column(name)]).buffers():
             digest.update(buffer or b"")
     return int.from_bytes(digest.digest(), "little")

@@ -1,0 +1,1 @@
+"""Runs monitors over stored predictions: plans windows, runs steps over each, keeps and shows what they find."""

@@ -1,0 +1,146 @@
+"""One monitor over one window: its steps in order, and the run that records them."""
+
+import hashlib
+import logging
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version
+from typing import NamedTuple
+
+from core.config import MonitorConfig, StepConfig, model_key
+from core.errors import StoreError, TidemarkError
+from core.findings import Run, Score, Window
+from core.tracing import span
+from pipelines.look import Look, Side, Sides
+from pipelines.reference import Reference
+from pipelines.schema import STEP, schema_findings
+from pipelines.steps import Module, module, run_step
+from pipelines.task import Place, Predictor, StepResult, Subject, Task
+from pipelines.worker import Worker
+from storage.cache import DirectReader
+from storage.engine import Engine
+from storage.outcomes import Outcome
+from storage.relations import of_window
+from storage.windows import CELLS
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What running a monitor takes. `modules` makes a step's detector or explainer from its configuration.
+
+    `most_cells`: values that window and reference may each hold in memory; of larger ones some fields at a time.
+    """
+
+    engine: Engine
+    worker: Worker
+    predictor: Predictor
+    clock: Callable[[], datetime]
+    modules: Callable[[StepConfig], Module] = module
+    most_cells: int = CELLS
+
+
+class _Results(NamedTuple):
+    """By name of the step; a step that had nothing to run after is in neither."""
+
+    done: dict[str, StepResult]
+    failed: dict[str, str]
+
+
+def run_monitor(tools: Tools, monitor: MonitorConfig, window: Window, reference: Reference | None) -> Outcome:
+    """What `monitor` finds in `window`; the same window, reference and configuration give the same rows.
+
+    `reference` is None while it has not all its rows. A step that fails makes the run a failed one; what the other
+    steps found is kept. StoreError passes.
+    """
+    started = tools.clock()
+    subject = Subject(_run_id(monitor, window, reference), monitor, model_key(monitor.model), window)
+    if reference:
+        rows = Side(of_window(subject.model, window), DirectReader(tools.engine))
+        tags = [segment.removeprefix("tags.") for segment in monitor.segments]
+        look = Look(tools.engine, Sides(rows, reference.side), tags, tools.most_cells)
+        place = Place(rows=look.window_rows, reference_rows=look.reference_rows)
+        results = _undecided(subject, place) or _run_steps(tools, subject, look)
+    else:
+        place = Place()
+        results = _say(subject, place, "the model has not had all the rows yet that are to be its reference")
+    ended = _Run(started, tools.clock(), place.rows, reference.name if reference else "")
+    return _outcome(subject, results, ended)
+
+
+def _run_steps(tools: Tools, subject: Subject, look: Look) -> _Results:
+    results = _Results({STEP: StepResult(schema_findings(subject, look))}, {})
+    for step in subject.monitor.steps:
+        before = results.done.get((step.after or "").removesuffix(".fired"), StepResult())
+        if step.after and not before.fired:
+            continue
+        task = Task(step, subject, look, tools.worker, tools.predictor, before)
+        try:
+            with span("step", monitor=subject.monitor.name, step=step.name, use=step.use):
+                results.done[step.name] = run_step(task, tools.modules(step))
+        except StoreError:
+            raise
+        except TidemarkError as error:
+            results.failed[step.name] = str(error)
+        except Exception as error:  # a step is anyone's code: what goes wrong in it is its own failure
+            log.exception("step %s of monitor %s failed", step.name, subject.monitor.name)
+            results.failed[step.name] = f"{type(error).__name__}: {error}"
+    return results
+
+
+def _undecided(subject: Subject, place: Place) -> _Results | None:
+    if not place.rows:
+        return _say(subject, place, "no rows in the window")
+    if place.reference_rows < 2:
+        return _say(subject, place, f"the reference has {place.reference_rows} rows; at least 2 are needed")
+    return None
+
+
+def _say(subject: Subject, place: Place, reason: str) -> _Results:
+    """One finding without a score for each step that would have run."""
+    score = Score(None, None, reason=reason)
+    steps = [step for step in subject.monitor.steps if not step.after]
+    return _Results({s.name: StepResult([subject.finding(s.name, place, score)]) for s in steps}, {})
+
+
+class _Run(NamedTuple):
+    started: datetime
+    finished: datetime
+    rows: int
+    reference: str
+
+
+def _outcome(subject: Subject, results: _Results, ended: _Run) -> Outcome:
+    run = Run(
+        id=subject.run,
+        monitor=subject.monitor.name,
+        namespace=subject.model.namespace,
+        model=subject.model.model,
+        window=subject.window,
+        status="failed" if results.failed else "done",
+        reason="; ".join(f"{step}: {reason}" for step, reason in results.failed.items()),
+        versions=_versions(),
+        **ended._asdict(),
+    )
+    done = results.done.values()
+    return Outcome(
+        run,
+        [finding for result in done for finding in result.findings],
+        [score for result in done for score in result.scores],
+        [explanation for result in done for explanation in result.explanations],
+    )
+
+
+def _run_id(monitor: MonitorConfig, window: Window, reference: Reference | None) -> str:
+    asked = (monitor.name, monitor.model, monitor.segments, monitor.steps)
+    made_of = (asked, window, reference.name if reference else "")
+    return hashlib.blake2b(repr(made_of).encode(), digest_size=16).hexdigest()
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in ("tidemark", "numpy")}}

@@ -1,0 +1,115 @@
+"""What a monitor compares its windows with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from core.config import (
+    Config,
+    DatasetConfig,
+    DatasetReference,
+    MonitorConfig,
+    RowsReference,
+    WindowReference,
+    model_key,
+)
+from core.errors import ConfigError
+from core.findings import RowSpan, Window
+from core.options import nearest
+from core.records import ModelKey
+from core.times import EPOCH, rfc3339
+from pipelines.look import Side
+from pipelines.schedule import ROW_SETTLE
+from storage import references
+from storage.cache import CachedReader, DirectReader
+from storage.engine import Engine
+from storage.references import ReferenceVersion
+from storage.relations import as_reference, of_window
+from storage.rows import Tumbling, row_spans
+from storage.windows import CELLS
+
+
+@dataclass(frozen=True)
+class Reference:
+    """`name` says what it is, content and all, wherever a run is recorded."""
+
+    name: str
+    side: Side
+
+
+class References:
+    """Finds the reference of a monitor, loading data sets when they are first needed or have changed."""
+
+    def __init__(self, engine: Engine, config: Config) -> None:
+        self._engine, self._config = engine, config
+        self._direct = DirectReader(engine)
+        self._cached = CachedReader(self._direct)
+        self._files: dict[tuple[str, int, int], ReferenceVersion] = {}
+        self._first: dict[str, ReferenceVersion] = {}
+
+    def prepare(self, monitor: MonitorConfig, now: datetime) -> None:
+        """Load a reference that stays the same, and read it, before a window waits for it. ConfigError as `find`."""
+        if version := self._fixed(monitor, now):
+            totals = self._cached.totals(version.relation, "")
+            if sum(sum(part.cells) for part in totals) <= CELLS:
+                self._cached.parts(version.relation, totals, "", None)
+
+    def find(self, monitor: MonitorConfig, window: Window, now: datetime) -> Reference | None:
+        """None while a reference of first rows has not all of them; ConfigError says which data set is missing."""
+        if isinstance(monitor.reference, WindowReference):
+            end = window.start - monitor.reference.offset
+            return self._past(model_key(monitor.model), Window(end - monitor.reference.window, end))
+        version = self._fixed(monitor, now)
+        return Reference(f"{version.name}@{version.hash}", Side(version.relation, self._cached)) if version else None
+
+    def _fixed(self, monitor: MonitorConfig, now: datetime) -> ReferenceVersion | None:
+        match monitor.reference:
+            case DatasetReference(dataset=name):
+                return self.dataset(name)
+            case RowsReference(first_rows=rows):
+                return self._first_rows(model_key(monitor.model), rows, now)
+        return None
+
+    def dataset(self, name: str) -> ReferenceVersion:
+        """A data set of the configuration, or a file's path, or added by `tidemark reference add`, in this order."""
+        if declared := self._config.datasets.get(name):
+            return self._file(name, declared)
+        if Path(name).is_file():
+            return self._file(name, DatasetConfig(path=name))
+        if added := references.newest(self._engine, name):
+            return added
+        known = sorted([*self._config.datasets, *references.stored(self._engine)])
+        raise ConfigError(f"no data set and no file is named '{name}'; {nearest(name, known)}")
+
+    def _file(self, name: str, dataset: DatasetConfig) -> ReferenceVersion:
+        try:
+            stat = Path(dataset.path).stat()
+        except OSError as error:
+            raise ConfigError(f"data set '{name}': {dataset.path}: {error.strerror}") from None
+        key = (name, stat.st_mtime_ns, stat.st_size)
+        if key not in self._files:
+            self._files[key] = references.add_file(self._engine, name, dataset)
+        return self._files[key]
+
+    def _first_rows(self, model: ModelKey, rows: int, now: datetime) -> ReferenceVersion | None:
+        """Kept under a name of their own, so that they stay what they are when the rows' retention ends."""
+        name = f"{model.namespace}/{model.model}/first-{rows}-rows"
+        if name not in self._first:
+            kept = references.newest(self._engine, name)
+            if kept is None and (span := first_rows(self._engine, model, rows, now)):
+                window = Window(span.first[0], span.last[0], span)
+                kept = references.add_window(self._engine, name, model, window)
+            if kept is None:
+                return None
+            self._first[name] = kept
+        return self._first[name]
+
+    def _past(self, model: ModelKey, window: Window) -> Reference:
+        name = f"{model.namespace}/{model.model} {rfc3339(window.start)} to {rfc3339(window.end)}"
+        return Reference(name, Side(as_reference(of_window(model, window)), self._direct))
+
+
+def first_rows(engine: Engine, model: ModelKey, rows: int, now: datetime) -> RowSpan | None:
+    """Where the model's first `rows` rows are whose inference succeeded; None while there are fewer."""
+    spans = row_spans(engine, model, Tumbling(rows, (EPOCH, ""), now - ROW_SETTLE, only_ok=True))
+    return spans[0] if spans else None

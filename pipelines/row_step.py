@@ -1,0 +1,56 @@
+"""A row detector over a look: a score for each row, and one finding for each version of the model."""
+
+import numpy as np
+
+from core.distribution import Floats
+from core.findings import Finding, RowScore, Score
+from detectors import RowDetector, RowScores
+from pipelines.task import ALPHA, Place, StepResult, Task
+from storage.rows import Choice, Matrix, matrix, numeric
+from storage.windows import CELLS
+
+# Larger windows and references are sampled, the same rows each time.
+SCORED_ROWS = 100_000
+
+
+def score_rows(task: Task, detector: RowDetector) -> StepResult:
+    """Over the numeric inputs that window and reference share; segments share their version's scores."""
+    window, reference = task.look.window.relation, task.look.reference.relation
+    fields = sorted(numeric(task.look.engine, window) & numeric(task.look.engine, reference))
+    limit = min(SCORED_ROWS, CELLS // max(1, len(fields)))
+    known = matrix(task.look.engine, reference, fields, Choice(limit))
+    findings: list[Finding] = []
+    scores: list[RowScore] = []
+    for version in task.look.versions:
+        rows = matrix(task.look.engine, window, fields, Choice(limit, version=version))
+        judged = _judge(task, detector, known.values, rows.values)
+        place = Place(version, rows=len(rows.ids), reference_rows=len(known.ids))
+        findings.append(task.finding(place, judged.verdict, "outlier"))
+        scores += _row_scores(task, rows, judged)
+    return StepResult(findings, scores)
+
+
+def _judge(task: Task, detector: RowDetector, reference: Floats, window: Floats) -> RowScores:
+    if not window.shape[1]:
+        nothing = Score(None, None, reason="window and reference share no numeric input")
+        return RowScores(np.full(len(window), np.nan), np.inf, nothing)
+    return task.call(detector.heavy, detector.score, reference, window, ALPHA / len(task.look.versions))
+
+
+def _row_scores(task: Task, rows: Matrix, judged: RowScores) -> list[RowScore]:
+    if judged.verdict.score is None:
+        return []
+    subject = task.subject
+    return [
+        RowScore(
+            id=id,
+            namespace=subject.model.namespace,
+            model=subject.model.model,
+            monitor=subject.monitor.name,
+            step=task.step.name,
+            run=subject.run,
+            score=score,
+            threshold=judged.threshold,
+        )
+        for id, score in zip(rows.ids, judged.scores.tolist(), strict=True)
+    ]

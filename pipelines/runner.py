@@ -1,0 +1,120 @@
+"""The loop: every monitor over every window that is due."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from threading import Event
+
+from core.config import Config, MonitorConfig
+from core.errors import ConfigError, StoreError
+from core.findings import Run, Window
+from core.metrics import Metrics
+from core.tracing import span
+from pipelines.auto import automatic
+from pipelines.due import due
+from pipelines.gauges import Gauges
+from pipelines.monitor import Tools, run_monitor
+from pipelines.reference import References
+from pipelines.task import Predictor
+from pipelines.worker import Worker
+from storage import results, runs
+from storage.engine import Engine
+from storage.outcomes import save
+
+log = logging.getLogger(__name__)
+
+# Looking for what is due takes at most a fifth of the time, and a second passes in between.
+PAUSE_SECONDS = 1.0
+PAUSE_PER_ROUND = 4.0
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Runner:
+    """Runs the monitors of `config`, and those that models without one get by themselves.
+
+    What ran is kept in the store: after a stop each missed window is caught up, in order, exactly once.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        config: Config,
+        metrics: Metrics,
+        predictor: Predictor,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._engine, self._config, self._clock = engine, config, clock
+        self._gauges = Gauges(metrics)
+        self._worker = Worker()
+        self._tools = Tools(engine, self._worker, predictor, clock)
+        self._references = References(engine, config)
+        self._last: dict[str, Run] | None = None
+        self._waiting: dict[str, str] = {}
+
+    def monitors(self) -> Sequence[MonitorConfig]:
+        """Those of the configuration and the automatic ones."""
+        models = runs.models(self._engine) if self._config.auto else []
+        return [*self._config.monitors, *automatic(self._config, models)]
+
+    def run(self, stop: Event) -> None:
+        """Until `stop`; what goes wrong in one round is logged and tried again in the next."""
+        try:
+            while not stop.is_set():
+                started = time.monotonic()
+                try:
+                    self.tick(stop)
+                except StoreError as error:
+                    log.error("monitors wait for the store: %s", error)
+                except Exception:
+                    log.exception("a round of the monitors failed")
+                stop.wait(max(PAUSE_SECONDS, PAUSE_PER_ROUND * (time.monotonic() - started)))
+        finally:
+            self.close()
+
+    def tick(self, stop: Event | None = None) -> list[Run]:
+        """Run all that is due now, the monitors in turns, unless `stop` comes; returns the runs."""
+        if self._last is None:
+            last = runs.last_runs(self._engine)
+            self._gauges.restore(last.values(), results.latest(self._engine))
+            self._last = last
+        turns = [self._catch_up(monitor, self._last, stop or Event()) for monitor in self.monitors()]
+        done: list[Run] = []
+        while turns:  # a monitor with much to catch up does not keep the others waiting
+            ran = [(turn, next(turn, None)) for turn in turns]
+            turns = [turn for turn, run in ran if run]
+            done += [run for _, run in ran if run]
+        return done
+
+    def close(self) -> None:
+        """End the worker process."""
+        self._worker.stop()
+
+    def _catch_up(self, monitor: MonitorConfig, last: dict[str, Run], stop: Event) -> Iterator[Run]:
+        """A monitor whose data set is missing waits until it is there, and says so once."""
+        try:
+            for window in due(self._engine, monitor, last.get(monitor.name), self._clock()):
+                if stop.is_set():
+                    return
+                last[monitor.name] = self._run(monitor, window)
+                yield last[monitor.name]
+            self._references.prepare(monitor, self._clock())
+            self._waiting.pop(monitor.name, None)
+        except ConfigError as error:
+            if self._waiting.get(monitor.name) != str(error):
+                log.error("monitor %s waits: %s", monitor.name, error)
+            self._waiting[monitor.name] = str(error)
+
+    def _run(self, monitor: MonitorConfig, window: Window) -> Run:
+        with span("window", monitor=monitor.name, model=monitor.model, end=window.end.isoformat()):
+            reference = self._references.find(monitor, window, self._clock())
+            outcome = run_monitor(self._tools, monitor, window, reference)
+            save(self._engine, outcome)
+        self._gauges.show(outcome)
+        run = outcome.run
+        if run.status == "failed":
+            log.error("monitor %s, window to %s: %s", run.monitor, run.window.end.isoformat(), run.reason)
+        return run

@@ -1,0 +1,86 @@
+"""What a step is given and what it gives back."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, ParamSpec, TypeVar
+
+from core.config import MonitorConfig, StepConfig
+from core.findings import Explanation, Finding, FindingKind, RowScore, Score, Window
+from core.protocols import Predict
+from core.records import ModelKey
+from pipelines.look import Look
+from pipelines.worker import Worker
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Probability of a false alarm of one step in one look, shared out over all it compares (contract section 4).
+ALPHA = 0.05
+
+Predictor = Callable[[ModelKey, str], Predict]
+
+
+class Place(NamedTuple):
+    """What a finding is about: a field ('' = whole rows) in `rows` rows of a version and segment."""
+
+    version: str = ""
+    segment: str = ""
+    field: str = ""
+    rows: int = 0
+    reference_rows: int = 0
+
+
+class StepResult(NamedTuple):
+    findings: Sequence[Finding] = ()
+    scores: Sequence[RowScore] = ()
+    explanations: Sequence[Explanation] = ()
+
+    @property
+    def fired(self) -> bool:
+        return any(finding.score.fired for finding in self.findings)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The run that steps belong to: which monitor looks at which window of which model."""
+
+    run: str
+    monitor: MonitorConfig
+    model: ModelKey
+    window: Window
+
+    def finding(self, step: str, place: Place, score: Score, kind: FindingKind = "drift") -> Finding:
+        return Finding(
+            run=self.run,
+            monitor=self.monitor.name,
+            step=step,
+            namespace=self.model.namespace,
+            model=self.model.model,
+            version=place.version,
+            segment=place.segment,
+            field=place.field,
+            window=self.window,
+            score=score,
+            reference_rows=place.reference_rows,
+            window_rows=place.rows,
+            kind=kind,
+        )
+
+
+@dataclass(frozen=True)
+class Task:
+    """One step. `before` is the result of the step it runs after, an empty one when there is none."""
+
+    step: StepConfig
+    subject: Subject
+    look: Look
+    worker: Worker
+    predictor: Predictor
+    before: StepResult
+
+    def call(self, heavy: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Heavy work goes to the worker process."""
+        return self.worker.call(function, *args, **kwargs) if heavy else function(*args, **kwargs)
+
+    def finding(self, place: Place, score: Score, kind: FindingKind = "drift") -> Finding:
+        return self.subject.finding(self.step.name, place, score, kind)

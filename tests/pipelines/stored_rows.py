@@ -1,0 +1,51 @@
+"""Predictions for tests, as the collectors store them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from core.records import PREDICTIONS
+from storage.engine import Engine
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def store(engine: Engine, fields: Mapping[str, Sequence[Any]], start: datetime = NOON, **constant: Any) -> None:
+    """One prediction a second from `start` of the model `m`, received when it happened. None = missing.
+
+    Numbers go to inputs_num and texts to inputs_cat, those named `outputs.…` to the outputs; `constant` sets other
+    columns for all rows.
+    """
+    rows = max(len(values) for values in fields.values())
+    times = [start + timedelta(seconds=n) for n in range(rows)]
+    columns: dict[str, list[Any]] = {
+        "time": times,
+        "received": times,
+        "id": [f"{start:%H%M%S}-{n:06}-{constant.get('version', '')}" for n in range(rows)],
+        "content": list(range(rows)),
+        "namespace": ["default"] * rows,
+        "model": ["m"] * rows,
+        "status": [200] * rows,
+        "weight": [1.0] * rows,
+        **{name: _maps(fields, rows, *name.split("_")) for name in _MAPS},
+        **{name: [value] * rows for name, value in constant.items()},
+    }
+    schema = pa.schema([PREDICTIONS.field(name) for name in columns])
+    engine.insert("predictions", pa.table(columns, schema=schema))
+
+
+_MAPS = ("inputs_num", "inputs_cat", "outputs_num", "outputs_cat")
+
+
+def _maps(fields: Mapping[str, Sequence[Any]], rows: int, role: str, kind: str) -> list[list[tuple[str, Any]]]:
+    wanted = {
+        name.removeprefix("outputs."): values
+        for name, values in fields.items()
+        if name.startswith("outputs.") == (role == "outputs")
+    }
+    return [
+        [(n, v[at]) for n, v in wanted.items() if v[at] is not None and isinstance(v[at], str) == (kind == "cat")]
+        for at in range(rows)
+    ]

@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pyarrow as pa
+
+from core.config import Config, parse
+from pipelines.check import problems
+from storage import references
+from storage.engine import Engine
+
+
+def config(folder: Path, **changes: str) -> Config:
+    (folder / "train.csv").write_text("age,income\n1,2\n3,4\n")
+    parts = {"use": "ks", "options": "{}", "model": "income", "dataset": "train", "path": str(folder / "train.csv")}
+    parts |= changes
+    return parse(
+        f"""
+models: {{income: {{fields: {{age: {{kind: num}}, p: {{kind: num, role: output}}}}}}}}
+datasets: {{train: {{path: "{parts["path"]}", fields: {{age: {parts.get("age", "age")}}}}}}}
+monitors:
+  - name: drift
+    model: {parts["model"]}
+    reference: {{dataset: {parts["dataset"]}}}
+    window: {{every: 5m}}
+    steps: [{{name: d, use: {parts["use"]}, options: {parts["options"]}}}]
+"""
+    )
+
+
+def test_a_good_configuration_has_no_problems(tmp_path: Path) -> None:
+    assert problems(config(tmp_path)) == []
+    assert problems(config(tmp_path, use="shapley", options="{output: p}")) == []
+    assert problems(config(tmp_path, dataset=str(tmp_path / "train.csv"))) == []
+
+
+def test_each_missing_thing_is_named_with_what_exists(tmp_path: Path) -> None:
+    said = {
+        "detector": problems(config(tmp_path, use="kss")),
+        "option": problems(config(tmp_path, use="psi", options="{bin: 3}")),
+        "model": problems(config(tmp_path, model="incom")),
+        "file": problems(config(tmp_path, path=str(tmp_path / "gone.csv"))),
+        "dataset": problems(config(tmp_path, dataset="trian")),
+        "field": problems(config(tmp_path, age="aage")),
+        "output": problems(config(tmp_path, use="shapley", options="{output: q}")),
+    }
+    assert all(line.startswith("monitor drift: ") for lines in said.values() for line in lines)
+    assert said["detector"][0].endswith("no detector or explainer is named 'kss'; did you mean 'ks'?")
+    assert "has no option 'bin'" in said["option"][0]
+    assert said["model"] == ["monitor drift: no model 'incom' is known; did you mean 'income'?"]
+    assert "gone.csv cannot be read" in said["file"][0]
+    assert said["dataset"] == ["monitor drift: no data set and no file is named 'trian'; did you mean 'train'?"]
+    assert "calls column 'age' 'aage', which the model lacks; did you mean 'age'?" in said["field"][0]
+    assert "has no output 'q'; there are: age, p" in said["output"][0]
+
+
+def test_a_reference_smaller_than_two_rows_is_a_problem(tmp_path: Path) -> None:
+    small = config(tmp_path)
+    (tmp_path / "train.csv").write_text("age\n1\n")
+    assert "a reference needs at least 2" in problems(small)[0]
+
+
+def test_what_the_store_knows_exists(engine: Engine, tmp_path: Path) -> None:
+    row = {"namespace": "default", "model": "sales", "version": "", "field": "income", "role": "input", "kind": "num"}
+    engine.insert("models", pa.table({name: [value] for name, value in row.items()}))
+    known = config(tmp_path, model="sales", age="income2", dataset="past")
+    references.add_file(engine, "past", known.datasets["train"])
+    assert problems(known, engine) == []
+    assert len(problems(known)) == 2
