@@ -37,6 +37,30 @@ class Distribution:
         """Summed weight of all rows, the missing included."""
         return float(self.counts.sum()) + self.missing
 
+    @cached_property
+    def heights(self) -> Floats:
+        """Weight of the rows before each value, and last of all rows that have one: shape (k + 1,)."""
+        if self.counts.strides == (0,):  # one count for all values: no need to add them up
+            return np.arange(len(self.counts) + 1) * float(self.counts[0])
+        summed = np.empty(len(self.counts) + 1)
+        summed[0] = 0
+        np.cumsum(self.counts, out=summed[1:])
+        return summed
+
+    @cached_property
+    def mean(self) -> float:
+        """Of a `num` field's values; NaN when there is none."""
+        return float(self.values @ self.counts / self.heights[-1]) if len(self.values) else np.nan
+
+    @cached_property
+    def deviation(self) -> float:
+        """Standard deviation of a `num` field's values, 0 when there are fewer than two different ones."""
+        if len(self.values) < 2:  # of a constant only the rounding of its mean would be left
+            return 0.0
+        away = self.values - self.mean
+        away *= away
+        return float(np.sqrt(away @ self.counts / self.heights[-1]))
+
     @classmethod
     def of_numbers(cls, values: Floats, weights: Floats | None = None, missing: float = 0.0) -> "Distribution":
         """From numbers in any order, shape (n,); NaN counts as missing. `weights` has the same shape, none negative."""
@@ -49,7 +73,7 @@ class Distribution:
         missing += len(values) - len(known)
         starts = np.flatnonzero(np.concatenate(([True], known[1:] != known[:-1]))) if len(known) else np.arange(0)
         if len(starts) == len(known):  # measurements: no value comes twice, nothing to count
-            return cls(known, np.ones(len(known)), float(missing), len(known) + missing)
+            return cls(known, np.broadcast_to(1.0, len(known)), float(missing), len(known) + missing)
         counts = np.diff(starts, append=len(known)).astype(np.float64)
         return cls(known[starts], counts, float(missing), len(known) + missing)
 

@@ -35,7 +35,7 @@ class RowSpan(NamedTuple):
 
 @dataclass(frozen=True, order=True)
 class Window:
-    """Rows with start <= time < end (UTC). A row-count window is its `rows`; it carries the first and last `received`."""
+    """Rows with start <= time < end (UTC). A row-count window is its `rows`, from first to last `received`."""
 
     start: datetime
     end: datetime

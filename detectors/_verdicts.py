@@ -49,22 +49,8 @@ def effect(reference: Distribution, window: Distribution) -> float | None:
         difference = counts.reference / counts.reference.sum() - counts.window / counts.window.sum()
         return float(np.abs(difference).sum() / 2)
     with np.errstate(all="ignore"):
-        mean, deviation = _moments(reference)
-        shift = (_mean(window) - mean) / deviation if deviation > 0 else np.nan
+        shift = (window.mean - reference.mean) / reference.deviation if reference.deviation > 0 else np.nan
     return float(shift) if np.isfinite(shift) else None
-
-
-def _moments(numbers: Distribution) -> tuple[float, float]:
-    mean = _mean(numbers)
-    away = numbers.values - mean
-    away *= away
-    # Of a constant only the rounding of its mean is left.
-    deviation = float(np.sqrt(away @ numbers.counts / numbers.counts.sum())) if len(away) > 1 else 0.0
-    return mean, deviation
-
-
-def _mean(numbers: Distribution) -> float:
-    return float(numbers.values @ numbers.counts / numbers.counts.sum()) if len(numbers.values) else np.nan
 
 
 def _rows(count: float) -> str:

@@ -79,10 +79,7 @@ class _Curve(NamedTuple):
 
     @classmethod
     def of(cls, numbers: Distribution) -> "_Curve":
-        heights = np.empty(len(numbers.values) + 1)
-        heights[0] = 0
-        np.cumsum(numbers.counts, out=heights[1:])
-        return cls(numbers.values, heights, numbers.missing, numbers.total)
+        return cls(numbers.values, numbers.heights, numbers.missing, numbers.total)
 
     def shares(self, indices: Indices) -> Floats:
         """Shares of the rows that are missing or before `values[i]`; up to it at i + 1."""

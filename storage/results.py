@@ -1,12 +1,11 @@
-"""What monitors found, as the API shows it: listed, the newest, and all that is known of one prediction."""
+"""What monitors found, as the API shows it: listed, and the newest."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from core.records import ModelKey
-from core.times import from_micros, micros, rfc3339
+from core.times import rfc3339
 from storage.cursor import pack, unpack
 from storage.engine import Engine
 
@@ -53,7 +52,7 @@ def page(engine: Engine, wanted: ResultFilter) -> dict[str, Any]:
         f"SELECT {SHOWN} FROM results FINAL WHERE {where} ORDER BY {_POSITION} DESC LIMIT {wanted.limit + 1:d}", used
     )
     last = rows[wanted.limit - 1] if len(rows) > wanted.limit else None
-    shown = [_shown(row) for row in rows[: wanted.limit]]
+    shown = [shown(row) for row in rows[: wanted.limit]]
     return {"results": shown, "next": pack([last[name] for name in _KEY]) if last else None}
 
 
@@ -64,52 +63,10 @@ def latest(engine: Engine) -> list[dict[str, Any]]:
         " WHERE run IN (SELECT argMax(id, window_end) FROM runs FINAL GROUP BY monitor)"
         " ORDER BY monitor, step, version, segment, field"
     )
-    return [_shown(row) for row in rows]
+    return [shown(row) for row in rows]
 
 
-def lineage(engine: Engine, prediction: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """`scores`, `explanations` and `results` of a stored prediction, given as its row of the table `predictions`.
-
-    The results are those of the windows that hold it, on its version, as a whole and in its own segments.
-    """
-    params = {name: prediction[name] for name in ("namespace", "model", "id")}
-    params |= {name: _moment(prediction[name]) for name in ("time", "received")}
-    of_it = "WHERE namespace = {namespace:String} AND model = {model:String} AND id = {id:String}"
-    held = engine.rows(
-        "SELECT id FROM runs FINAL WHERE namespace = {namespace:String} AND model = {model:String} AND if(last_id = '',"
-        " window_start <= {time:DateTime64(6, 'UTC')} AND {time:DateTime64(6, 'UTC')} < window_end,"
-        " (first_received, first_id) <= ({received:DateTime64(6, 'UTC')}, {id:String}) AND"
-        " ({received:DateTime64(6, 'UTC')}, {id:String}) <= (last_received, last_id))",
-        params,
-    )
-    segments = [f"{key}={value}" for key, value in prediction["tags"].items()]
-    return {
-        "scores": engine.rows(
-            f"SELECT monitor, step, run, score, threshold FROM scores FINAL {of_it} ORDER BY monitor, step", params
-        ),
-        "explanations": engine.rows(
-            "SELECT explainer, output, prediction, baseline, values, errors, model_calls, monitor, run"
-            f" FROM explanations FINAL {of_it} ORDER BY explainer, output",
-            params,
-        ),
-        "results": _of_runs(engine, [row["id"] for row in held], prediction["version"], segments),
-    }
-
-
-def _of_runs(engine: Engine, runs: Sequence[str], version: str, segments: Sequence[str]) -> list[dict[str, Any]]:
-    """What these runs found on one version, as a whole and in `segments` (`country=DE`), in the API's shape."""
-    rows = engine.rows(
-        f"SELECT {SHOWN} FROM results FINAL WHERE run IN {{runs:Array(String)}} AND version = {{version:String}}"
-        " AND segment IN {segments:Array(String)} ORDER BY window_end, monitor, step, segment, field",
-        {"runs": list(runs), "version": version, "segments": ["", *segments]},
-    )
-    return [_shown(row) for row in rows]
-
-
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
+def shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of SHOWN in the API's shape."""
     plain = {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in row.items()}
     return {**plain, "fired": bool(row["fired"])}
-
-
-def _moment(value: datetime | str) -> datetime:
-    return value if isinstance(value, datetime) else from_micros(micros(value))
