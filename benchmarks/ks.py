@@ -26,7 +26,7 @@ monitors:
 PLAIN = f"""
 SELECT name, kolmogorovSmirnovTest('two-sided', 'asymptotic')(value, time >= fromUnixTimestamp64Micro({{start}})) AS ks
 FROM predictions FINAL ARRAY JOIN mapKeys(inputs_num) AS name, mapValues(inputs_num) AS value
-WHERE model = '{MODEL}' GROUP BY name SETTINGS do_not_merge_across_partitions_select_final = 1
+WHERE model = '{MODEL}' GROUP BY name
 """
 
 

@@ -7,6 +7,9 @@ import pyarrow as pa
 
 Params = Mapping[str, Any]
 
+# What every statement runs with. Rows with the same key share their day, so FINAL need not look across partitions.
+SESSION = {"session_timezone": "UTC", "do_not_merge_across_partitions_select_final": 1}
+
 
 class Limits(NamedTuple):
     """What one query of a user may cost before it is stopped."""

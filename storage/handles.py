@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from core.errors import StoreError
+from storage.engine import SESSION
 from storage.faults import store_error
 from storage.statement import Insert
 
@@ -104,7 +105,7 @@ class Handles:
     def _open(self, settings: dict[str, str | int | float]) -> Any:
         house = {
             "database": DATABASE,
-            "session_timezone": "UTC",
+            **SESSION,
             # Four times as fast as the defaults, which go through the Arrow library and compress with lz4.
             "output_format_arrow_use_native_writer": 1,
             "output_format_arrow_compression_method": "none",

@@ -6,7 +6,7 @@ from typing import Any
 
 from storage.engine import Engine
 from storage.halves import IDS_PER_QUERY
-from storage.results import SHOWN, shown
+from storage.results import SHOWN, as_shown
 
 Row = Mapping[str, Any]
 
@@ -51,7 +51,7 @@ class _Known:
     def _by_id(self, columns: str, table: str) -> dict[str, list[dict[str, Any]]]:
         rows = self._engine.rows(
             f"SELECT id, {columns} FROM {table} FINAL WHERE namespace = {{namespace:String}}"
-            f" AND model = {{model:String}} AND id IN {{ids:Array(String)}} ORDER BY id, {columns.partition(', p')[0]}",
+            f" AND model = {{model:String}} AND id IN {{ids:Array(String)}} ORDER BY 1, 2, 3",
             {**self._model, "ids": [row["id"] for row in self._predictions]},
         )
         return {id: [_without_id(row) for row in group] for id, group in groupby(rows, key=lambda row: row["id"])}
@@ -90,7 +90,7 @@ def _holds(run: Row, row: Row) -> bool:
 def _of_row(row: Row, runs: set[str], results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     segments = {"", *(f"{key}={value}" for key, value in row["tags"].items())}
     return [
-        shown(result)
+        as_shown(result)
         for result in results
         if result["run"] in runs and result["version"] == row["version"] and result["segment"] in segments
     ]

@@ -13,6 +13,7 @@ _LATEST = "ORDER BY received DESC LIMIT 1 BY namespace, model, time, id, content
 
 # What the rows of a list are ordered by, each different from the next even where ids are in conflict, and their types.
 PAGE_KEY = {"time": datetime, "id": str, "namespace": str, "model": str, "content": str}
+_TAGGED = "tags[{tag:String}] = {value:String} AND mapContains(tags, {tag:String})"  # an absent key reads as ''
 _AFTER = (
     f"({', '.join(PAGE_KEY)}) < ({{after_0:DateTime64(6, 'UTC')}}, {{after_1:String}}, {{after_2:String}}, "
     "{after_3:String}, {after_4:UInt64})"
@@ -65,7 +66,7 @@ def list_predictions(engine: Engine, wanted: Filter) -> list[dict[str, Any]]:
         (_equal("model", wanted.model), {"model": wanted.model}),
         ("time >= {since:DateTime64(6, 'UTC')}" if wanted.since else "", {"since": wanted.since}),
         ("time < {until:DateTime64(6, 'UTC')}" if wanted.until else "", {"until": wanted.until}),
-        ("tags[{tag:String}] = {value:String}" if tag else "", {"tag": tag, "value": value}),
+        (_TAGGED if tag else "", {"tag": tag, "value": value}),
         ("status = {status:UInt16}" if wanted.status is not None else "", {"status": wanted.status}),
         (_AFTER if wanted.after else "", {f"after_{n}": value for n, value in enumerate(wanted.after or ())}),
     ]
@@ -74,8 +75,7 @@ def list_predictions(engine: Engine, wanted: Filter) -> list[dict[str, Any]]:
     where = " AND ".join(text for text, _ in used) or "1"
     return engine.rows(
         f"SELECT * FROM predictions FINAL WHERE {where} ORDER BY {', '.join(f'{name} DESC' for name in PAGE_KEY)} "
-        f"LIMIT {int(wanted.limit)} "
-        "SETTINGS do_not_merge_across_partitions_select_final = 1",
+        f"LIMIT {int(wanted.limit)}",
         params,
     )
 

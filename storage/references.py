@@ -11,7 +11,7 @@ from core.findings import Window
 from core.records import ModelKey
 from storage import datasets
 from storage.engine import Engine
-from storage.relations import FINAL, Relation, of_reference, of_window
+from storage.relations import Relation, of_reference, of_window
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def add_window(engine: Engine, name: str, model: ModelKey, window: Window) -> Re
     relation = of_window(model, window)
     (content,) = engine.rows(
         "SELECT count() AS rows, lower(concat(hex(sum(sipHash64(id, content, weight))),"
-        f" hex(sum(cityHash64(id, content, weight))))) AS hash FROM {relation.sql} WHERE ok {FINAL}",
+        f" hex(sum(cityHash64(id, content, weight))))) AS hash FROM {relation.sql} WHERE ok",
         relation.params,
     )
     origin = f"{model.namespace}/{model.model} {window.start.isoformat()} to {window.end.isoformat()}"
@@ -85,7 +85,7 @@ def _copy(engine: Engine, relation: Relation, version: ReferenceVersion) -> None
     engine.command(
         "INSERT INTO references (name, hash, row, weight, num, cat, tags)"
         f" SELECT {{name:String}}, {{hash:String}}, sipHash64(id, content), weight, {num}, {cat}, tags"
-        f" FROM {relation.sql} WHERE ok {FINAL}",
+        f" FROM {relation.sql} WHERE ok",
         {**relation.params, "shared": shared, "name": version.name, "hash": version.hash},
     )
 
@@ -101,7 +101,7 @@ def _inputs_that_are_outputs(engine: Engine, relation: Relation) -> list[str]:
     (row,) = engine.rows(
         "SELECT arrayIntersect(groupUniqArrayArray(arrayConcat(mapKeys(inputs_num), mapKeys(inputs_cat))),"
         " groupUniqArrayArray(arrayConcat(mapKeys(outputs_num), mapKeys(outputs_cat)))) AS shared"
-        f" FROM {relation.sql} {FINAL}",
+        f" FROM {relation.sql}",
         relation.params,
     )
     return sorted(row["shared"])

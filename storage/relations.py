@@ -8,9 +8,6 @@ from core.distribution import Kind
 from core.findings import Window
 from core.records import ModelKey, Role
 
-# Rows with the same key share their day, so that FINAL need not look across partitions.
-FINAL = "SETTINGS do_not_merge_across_partitions_select_final = 1"
-
 
 class FieldMap(NamedTuple):
     """One Map column of the table: field name to value."""

@@ -52,7 +52,7 @@ def page(engine: Engine, wanted: ResultFilter) -> dict[str, Any]:
         f"SELECT {SHOWN} FROM results FINAL WHERE {where} ORDER BY {_POSITION} DESC LIMIT {wanted.limit + 1:d}", used
     )
     last = rows[wanted.limit - 1] if len(rows) > wanted.limit else None
-    shown = [shown(row) for row in rows[: wanted.limit]]
+    shown = [as_shown(row) for row in rows[: wanted.limit]]
     return {"results": shown, "next": pack([last[name] for name in _KEY]) if last else None}
 
 
@@ -63,10 +63,10 @@ def latest(engine: Engine) -> list[dict[str, Any]]:
         " WHERE run IN (SELECT argMax(id, window_end) FROM runs FINAL GROUP BY monitor)"
         " ORDER BY monitor, step, version, segment, field"
     )
-    return [shown(row) for row in rows]
+    return [as_shown(row) for row in rows]
 
 
-def shown(row: dict[str, Any]) -> dict[str, Any]:
+def as_shown(row: dict[str, Any]) -> dict[str, Any]:
     """A row of SHOWN in the API's shape."""
     plain = {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in row.items()}
     return {**plain, "fired": bool(row["fired"])}

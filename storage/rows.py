@@ -13,7 +13,7 @@ from core.distribution import Floats
 from core.findings import RowSpan
 from core.records import ModelKey, Role
 from storage.engine import Engine
-from storage.relations import FINAL, Relation
+from storage.relations import Relation
 
 # Rows sorted at once when row-count windows are looked for.
 ROWS_AHEAD = 1_000_000
@@ -34,7 +34,7 @@ class Matrix:
 
 def numeric(engine: Engine, relation: Relation, role: Role = "input") -> set[str]:
     """Names of the inputs (outputs) that hold numbers in any of the rows."""
-    sql = f"SELECT DISTINCT arrayJoin(mapKeys({role}s_num)) AS name FROM {relation.sql} {FINAL}"
+    sql = f"SELECT DISTINCT arrayJoin(mapKeys({role}s_num)) AS name FROM {relation.sql}"
     return {row["name"] for row in engine.rows(sql, relation.params)}
 
 
@@ -57,7 +57,7 @@ def matrix(engine: Engine, relation: Relation, fields: Sequence[str], choice: Ch
     table = engine.arrow(
         "SELECT id, version, arrayMap(k -> toInt32(indexOf({fields:Array(String)}, k)) - 1, mapKeys(inputs_num)) AS at,"
         f" mapValues(inputs_num) AS value FROM {relation.sql} {'WHERE ' + ' AND '.join(where) if where else ''}"
-        f" ORDER BY {_ORDER[choice.pick]} LIMIT {choice.limit:d} {FINAL}",
+        f" ORDER BY {_ORDER[choice.pick]} LIMIT {choice.limit:d}",
         {**relation.params, "version": choice.version or "", "ids": list(choice.ids or ()), "fields": list(fields)},
     ).combine_chunks()
     values = np.full((table.num_rows, len(fields)), np.nan)
@@ -101,7 +101,7 @@ def row_spans(engine: Engine, model: ModelKey, tumbling: Tumbling) -> list[RowSp
         "  AND received >= {after:DateTime64(6, 'UTC')} AND received <= {until:DateTime64(6, 'UTC')}"
         "  AND (received, id) > ({after:DateTime64(6, 'UTC')}, {after_id:String})"
         f"  AND (status < 400 OR NOT {tumbling.only_ok}) ORDER BY received, id LIMIT {windows * tumbling.rows:d}))"
-        f" GROUP BY window HAVING count() = {{rows:UInt64}} ORDER BY window {FINAL}",
+        f" GROUP BY window HAVING count() = {{rows:UInt64}} ORDER BY window",
         {
             "namespace": model.namespace,
             "model": model.model,

@@ -16,13 +16,12 @@ from urllib3.exceptions import HTTPError
 from core.errors import StoreError, StoreUnavailable
 from storage.address import Address
 from storage.columns import INSERT_FORMAT, RESULT_FORMAT, from_result, to_insert, to_rows, with_datetimes
-from storage.engine import Limits, Params, read_only_settings
+from storage.engine import SESSION, Limits, Params, read_only_settings
 from storage.faults import code_of, store_error
 from storage.parameters import texts
 from storage.statement import insert_into, one_statement
 
 CONNECT_SECONDS = 5
-_SETTINGS = {"session_timezone": "UTC"}
 _WRAPPING = re.compile(r"^.*?server response: | \(for url \S+\)$", re.DOTALL)
 # Without a code of ClickHouse: a status of some other server, at a wrong address. 408 and 429 ask for patience.
 _REFUSED = re.compile(r"HTTP status 4(?!08|29)")
@@ -114,7 +113,7 @@ def _connect(address: Address) -> Client:
         proxy_path=address.path,
         connect_timeout=CONNECT_SECONDS,
         send_receive_timeout=address.timeout_seconds,
-        settings=_SETTINGS,
+        settings=SESSION,
         autogenerate_session_id=False,
         dedicated_pool=True,
         client_name="tidemark",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.distribution import Distribution, Kind
 from storage.engine import Engine
-from storage.relations import FINAL, FieldMap, Relation
+from storage.relations import FieldMap, Relation
 
 # Values of one query held in memory at once: 160 MB of float64.
 CELLS = 20_000_000
@@ -59,7 +59,7 @@ def totals(engine: Engine, relation: Relation, segment: str = "") -> list[Totals
         " countIf(weight != 1) > 0 AS weighted, sum(weight) AS w, sum(weight * weight) AS w2,"
         " sumIf(weight, ok) AS ok_w, sumIf(weight * weight, ok) AS ok_w2"
         f" FROM {relation.sql} {_has_segment(segment)}"
-        f" GROUP BY version, segment ORDER BY rows DESC, version, segment LIMIT {MOST_PARTS} {FINAL}",
+        f" GROUP BY version, segment ORDER BY rows DESC, version, segment LIMIT {MOST_PARTS}",
         {**relation.params, "key": segment},
     )
     return [
@@ -83,7 +83,7 @@ def listing(engine: Engine, relation: Relation, segment: str = "") -> dict[tuple
     for source in relation.maps:
         rows = engine.rows(
             f"SELECT DISTINCT version, {_segment(segment)} AS segment, arrayJoin(mapKeys({source.column})) AS field"
-            f" FROM {relation.sql} {_has_segment(segment)} {FINAL}",
+            f" FROM {relation.sql} {_has_segment(segment)}",
             {**relation.params, "key": segment},
         )
         for row in rows:
@@ -166,7 +166,7 @@ def _statement(relation: Relation, source: FieldMap, wanted: _Wanted, listed: bo
         "versions": versions,
         "segments": sorted({p.segment for p in wanted.parts}),
     }
-    return f"{sql} GROUP BY of_version, of_segment, field {FINAL}", {**relation.params, **params}
+    return f"{sql} GROUP BY of_version, of_segment, field", {**relation.params, **params}
 
 
 def _distribution(part: Totals, source: FieldMap, values: NDArray[Any], counts: Any) -> Distribution:

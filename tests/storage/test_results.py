@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.errors import Rejected
-from core.findings import Explanation, Finding, RowScore, RowSpan, Run, Score, Window
+from core.findings import Finding, RowScore, Run, Score, Window
 from core.records import ModelKey
 from storage import results, runs
 from storage.engine import Engine
@@ -99,21 +99,3 @@ def test_the_latest_results_are_those_of_each_monitors_newest_window(engine: Eng
 def test_a_monitor_was_first_seen_when_it_was_first_asked_about(engine: Engine) -> None:
     assert runs.first_seen(engine, "drift", NOON) == NOON
     assert runs.first_seen(engine, "drift", NOON + HOUR) == NOON
-
-
-def test_a_predictions_lineage_is_what_windows_that_hold_it_found(engine: Engine) -> None:
-    span = RowSpan((NOON, "p1"), (NOON, "p5"))
-    by_rows = run(7, "rows", Window(NOON, NOON, span))
-    explained = Explanation("p3", "default", "m", "", "shapley", "p", 0.5, 0.25, {"a": 0.25}, {"a": 0.0}, 4)
-    scored = RowScore("p3", "default", "m", "drift", "outliers", "drift-0", 0.9, 0.8)
-    for one in (run(0), run(1), by_rows):
-        found = [finding(one, "a"), finding(one, "a", segment="c=DE"), finding(one, "a", segment="c=FR")]
-        save(engine, Outcome(one, [*found, finding(one, "a", version="2")], [scored], [explained]))
-    prediction = {"namespace": "default", "model": "m", "version": "", "time": NOON, "received": NOON}
-    known = results.lineage(engine, {**prediction, "id": "p3", "tags": {"c": "DE"}})
-    assert [s["score"] for s in known["scores"]] == [0.9]
-    assert [e["values"] for e in known["explanations"]] == [{"a": 0.25}]
-    places = {(r["run"], r["segment"], r["version"]) for r in known["results"]}
-    assert places == {(r, s, "") for r in ("rows-7", "drift-0") for s in ("", "c=DE")}
-    outside = results.lineage(engine, {**prediction, "id": "p6", "tags": {}})
-    assert {r["run"] for r in outside["results"]} == {"drift-0"} and outside["scores"] == []
