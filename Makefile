@@ -1,7 +1,11 @@
-# Each command does its own set-up; on a fresh Debian machine with Python 3.11 nothing else is needed.
+# Each command does its own set-up; on a fresh Debian machine with Python 3.11, make and git nothing else is needed.
 PYTHON ?= python3.11
-PIP := .venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
+QUIET := --quiet --disable-pip-version-check
+PIP := .venv/bin/pip install $(QUIET) --constraint constraints.txt --editable
+
+# Debian ships venv in a package of its own.
+VENV = $(PYTHON) -m venv $@ || { apt-get update -qq && apt-get install -qq -y $(PYTHON)-venv && $(PYTHON) -m venv $@; }
 
 .PHONY: demo test check format bench
 
@@ -26,20 +30,20 @@ bench: .venv/bench
 	.venv/bin/python -m benchmarks $(ARGS)
 
 .venv: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(PIP) --editable '.[all]'
-	touch .venv
+	$(VENV)
+	$(PIP) '.[all]'
+	touch $@
 
 .venv/dev: .venv
-	$(PIP) --editable '.[all,dev]'
-	touch .venv/dev
+	$(PIP) '.[all,dev]'
+	touch $@
 
 .venv/bench: .venv/dev
-	$(PIP) --editable '.[all,dev,bench]'
-	touch .venv/bench
+	$(PIP) '.[all,dev,bench]'
+	touch $@
 
 # MLServer pins versions of its own, so the real server of the tests lives in its own environment.
 .venv-mlserver: tests/mlserver/requirements.txt
-	$(PYTHON) -m venv .venv-mlserver
-	.venv-mlserver/bin/pip install --quiet --disable-pip-version-check --requirement tests/mlserver/requirements.txt
-	touch .venv-mlserver
+	$(VENV)
+	$@/bin/pip install $(QUIET) --requirement $<
+	touch $@

@@ -17,6 +17,7 @@ import orjson
 
 START_SECONDS = 60
 STOP_SECONDS = 30
+RETRY_SHARE = 0.1  # of what Retry-After asks for: it is in whole seconds, and the queue has room long before
 
 
 class Service(NamedTuple):
@@ -107,13 +108,17 @@ def _wait(process: subprocess.Popen[bytes], port: int, ready: str) -> None:
 
 
 def _call(port: int, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-    try:
-        connection.request(method, path, body, headers or {})
-        answer = connection.getresponse()
-        content = answer.read()
-    finally:
-        connection.close()
-    if answer.status >= 300:
-        raise http.client.HTTPException(f"{answer.status} {path}: {content[:500]!r}")
-    return content
+    """The body of the answer. A 503 with Retry-After is back-pressure: a good sender waits and sends again."""
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        try:
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            content = answer.read()
+        finally:
+            connection.close()
+        if answer.status < 300:
+            return content
+        if answer.status != 503 or not (wait := answer.headers["retry-after"]):
+            raise http.client.HTTPException(f"{answer.status} {path}: {content[:500]!r}")
+        time.sleep(float(wait) * RETRY_SHARE)

@@ -7,11 +7,13 @@ in order.
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from collectors.fields import WIDEST
 from collectors.formats import error, seldon1, v1, v2
 from collectors.formats.body import Document, Hints, parse
 from collectors.formats.error import error_text
+from collectors.formats.rows import check_count
 from core.errors import Rejected
-from core.records import HalfKind, Payload
+from core.records import HalfKind, Payload, Tensor
 
 __all__ = ["FORMATS", "Format", "Hints", "decode", "detect", "error_text"]
 
@@ -39,12 +41,19 @@ def decode(body: bytes, kind: HalfKind, hints: Hints = JSON) -> Payload:
     """
     document = parse(body, hints)
     payload = FORMATS[_pick(document.value)].decode(document, kind, hints)
+    check_count(sum([_field_count(tensor) for tensor in payload.tensors]), hints.limits)
     return payload if payload.model or not hints.model else payload._replace(model=hints.model)
 
 
 def detect(body: bytes, hints: Hints = JSON) -> str:
     """The name of a body's format. Raises Rejected as `decode` does."""
     return _pick(parse(body, hints).value)
+
+
+def _field_count(tensor: Tensor) -> int:
+    """A table has a field for each column; what is wider or deeper is one field (contract section 2)."""
+    width = tensor.values.shape[1] if tensor.values.ndim == 2 else 1
+    return width if width <= WIDEST else 1
 
 
 def _pick(value: Mapping[str, Any]) -> str:

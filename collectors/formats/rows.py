@@ -52,9 +52,10 @@ def by_kind(name: str, cells: Cells, columns: Sequence[str] = ()) -> tuple[Tenso
 
 
 def check_count(fields: int, limits: Limits) -> None:
-    """Rejected when a payload names more fields than are allowed."""
+    """Rejected when a payload has more fields than are allowed."""
     if fields > limits.fields_per_row:
-        raise Rejected(413, "too_many_fields", f"{fields} fields; at most {limits.fields_per_row} are taken")
+        most = f"at most {limits.fields_per_row} are taken (limits.fields_per_row)"
+        raise Rejected(413, "too_many_fields", f"{fields} fields; {most}")
 
 
 def _check_cells(cells: int, limits: Limits) -> None:

@@ -1,0 +1,1 @@
+"""Everything that brings payloads in: decoders, pairing, columns, taps."""

@@ -1,0 +1,22 @@
+"""What stored predictions add to the metrics, a whole batch at a time."""
+
+import numpy as np
+import pyarrow as pa
+
+from core.metrics import Metrics
+
+_GROUP = ["namespace", "model", "version", "status"]
+
+
+def count_stored(batch: pa.RecordBatch, metrics: Metrics) -> None:
+    columns = {name: batch.column(name) for name in (*_GROUP, "received", "latency")}
+    grouped = pa.table(columns).group_by(_GROUP)
+    found = grouped.aggregate([("latency", "list"), ("received", "max"), ("received", "count")])
+    for row in range(len(found)):
+        namespace, model, version, status = (found[name][row].as_py() for name in _GROUP)
+        count = found["received_count"][row].as_py()
+        metrics.stored.labels(namespace, model).inc(count)
+        metrics.inferences.labels(namespace, model, version, status).inc(count)
+        metrics.last_received.labels(namespace, model).set(found["received_max"][row].value / 1e6)
+        latencies = found["latency_list"][row].values.to_numpy()
+        metrics.inference_latency.observe_many((namespace, model, version), latencies[~np.isnan(latencies)])

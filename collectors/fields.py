@@ -1,0 +1,123 @@
+"""Tensors of a request or a response to named fields, by columns: no Python per cell.
+
+The rules are those of the contract, section 2: `[N]` and `[N,1]` are one field, `[N,k]` is k fields, anything wide or
+deep is one vector field; numbers are `num`, text is `cat`, unless the configuration declares otherwise.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from core.records import Tensor
+
+WIDEST = 1024  # columns a tensor may have before it is one vector field (contract section 2)
+EXACT = 2**53  # integers beyond it are not exact as float64 and are kept as text
+SPREAD_CELLS = 2**20  # what an output kept whole on row 0 may cost as a vector over all rows; beyond, it is text
+
+Kind = Literal["num", "cat", "vec"]
+# Given a tensor's name and how many columns it has: their names, () when nobody gave any.
+ColumnNames = Callable[[str, int], tuple[str, ...]]
+
+
+class Block(NamedTuple):
+    """Some fields of one kind over the same rows.
+
+    `values`: shape (rows, fields): float64 with NaN = missing, or object with None = missing; for a vector field
+    float32 of shape (rows, size), with `present` (rows,) saying which rows have it.
+    """
+
+    kind: Kind
+    names: tuple[str, ...]
+    values: NDArray[Any]
+    tensor: str = ""
+    datatype: str = ""
+    present: NDArray[np.bool_] | None = None
+
+
+def row_count(tensors: Sequence[Tensor]) -> int:
+    """How many predictions a payload holds: the first dimension of its first tensor; 1 when it has none."""
+    return len(tensors[0].values) if tensors and tensors[0].values.ndim else 1
+
+
+def aligned(tensor: Tensor, rows: int) -> Tensor:
+    """`tensor` with `rows` as its first dimension: `[1,N]` is transposed, anything else is whole on row 0."""
+    values = tensor.values
+    if len(values) == rows:
+        return tensor
+    if values.shape == (1, rows):
+        return tensor._replace(values=values.reshape(rows, 1))
+    if values.size == 1:
+        spread = np.full((rows, 1), np.nan if values.dtype != object else None, dtype=values.dtype)
+        spread[0] = values.ravel()[0]
+        return tensor._replace(values=spread)
+    if values.dtype == object or rows * values.size > SPREAD_CELLS:
+        text = np.full((rows, 1), None, dtype=object)
+        text[0, 0] = orjson.dumps(values.tolist()).decode()
+        return tensor._replace(values=text)
+    whole = np.full((rows, 1, values.size), np.nan)
+    whole[0, 0] = values.ravel()
+    return tensor._replace(values=whole)
+
+
+def blocks(tensors: Sequence[Tensor], names: ColumnNames) -> list[Block]:
+    """Aligned tensors as blocks of fields; `names(tensor, columns)` gives the names of a tensor's columns."""
+    return [_block(tensor, names) for tensor in tensors]
+
+
+def declared(found: list[Block], kinds: Mapping[str, str]) -> list[Block]:
+    """`found`, with fields that the configuration declares `cat` turned from numbers into text: 3.0 is '3'."""
+    if not any(b.kind == "num" and not kinds.keys().isdisjoint(b.names) for b in found):
+        return found
+    return [part for block in found for part in _split_by_kind(block, kinds)]
+
+
+def _block(tensor: Tensor, given: ColumnNames) -> Block:
+    values = tensor.values
+    width = values.size // len(values) if len(values) else 1
+    names = given(tensor.name, width) or tensor.columns
+    if len(names) == width or values.ndim == 1 or width == 1:
+        flat = names if len(names) == width else (tensor.name,)
+        return _scalars(tensor, flat, values.reshape(len(values), width))
+    if values.ndim == 2 and width <= WIDEST:
+        return _scalars(tensor, tuple(f"{tensor.name}_{j}" for j in range(width)), values)
+    return _vector(tensor, values.reshape(len(values), width))
+
+
+def _scalars(tensor: Tensor, names: tuple[str, ...], values: NDArray[Any]) -> Block:
+    return Block("cat" if values.dtype == object else "num", names, values, tensor.name, tensor.datatype)
+
+
+def _vector(tensor: Tensor, values: NDArray[Any]) -> Block:
+    if values.dtype == object:
+        text = np.array([[orjson.dumps(row).decode()] for row in values.tolist()], dtype=object)
+        return Block("cat", (tensor.name,), text, tensor.name, tensor.datatype)
+    present = ~np.isnan(values).all(axis=1)
+    return Block("vec", (tensor.name,), values.astype(np.float32), tensor.name, tensor.datatype, present)
+
+
+def _split_by_kind(block: Block, kinds: Mapping[str, str]) -> list[Block]:
+    texts = [j for j, name in enumerate(block.names) if block.kind == "num" and kinds.get(name) == "cat"]
+    if not texts:
+        return [block]
+    numbers = [j for j in range(len(block.names)) if j not in texts]
+    as_text = block._replace(
+        kind="cat", names=tuple(block.names[j] for j in texts), values=category_text(block.values[:, texts])
+    )
+    rest = block._replace(names=tuple(block.names[j] for j in numbers), values=block.values[:, numbers])
+    return [as_text, rest] if numbers else [as_text]
+
+
+def category_text(values: NDArray[np.float64]) -> NDArray[Any]:
+    """Numbers as categories, same shape: 3.0 is '3', NaN is None."""
+    distinct, where = np.unique(values, return_inverse=True)
+    texts = [None if np.isnan(v) else number_text(v) for v in distinct.tolist()]
+    out: NDArray[Any] = np.array(texts, dtype=object)[where.reshape(values.shape)]
+    return out
+
+
+def number_text(value: float) -> str:
+    """The category that a number stands for."""
+    return str(int(value)) if value.is_integer() and abs(value) <= EXACT else repr(value)

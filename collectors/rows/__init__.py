@@ -1,0 +1,59 @@
+"""Tidemark's own rows, for senders that already have predictions: JSON, NDJSON, and Arrow IPC streams for bulk."""
+
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from core.config import Limits
+from core.errors import Rejected
+from core.records import FieldInfo
+
+# Each model and version is built on its own, which takes a millisecond.
+MODELS_PER_REQUEST = 1_000
+
+
+class BadRow(NamedTuple):
+    """One row that cannot be taken: its number from 0, the field at fault, why, the code counted, the row itself."""
+
+    row: int
+    field: str
+    reason: str
+    code: str
+    body: bytes
+
+
+class RowsRead(NamedTuple):
+    """Good rows as a batch of the schema PREDICTIONS, and the others. `new`: no good row came with an id of its own."""
+
+    batch: pa.RecordBatch
+    rejected: list[BadRow]
+    fields: list[FieldInfo]
+    new: bool = False
+
+
+class Defaults(NamedTuple):
+    """What a row without its own word gets. `received` is microseconds since 1970; `source` names the tap."""
+
+    namespace: str
+    model: str
+    version: str
+    source: str
+    received: int
+    trace_id: str = ""
+    limits: Limits = Limits()
+
+
+def too_many(limits: Limits) -> Rejected:
+    detail = f"over {limits.rows_per_request} rows in one request (limits.rows_per_request)"
+    return Rejected(413, "too_large", detail, "predictions")
+
+
+def too_many_fields(limits: Limits) -> Rejected:
+    detail = f"over {limits.fields_per_row} fields (limits.fields_per_row)"
+    return Rejected(413, "too_large", detail, "predictions")
+
+
+def check_models(count: int) -> None:
+    """Rejected when one request holds more models and versions than can be built in time."""
+    if count > MODELS_PER_REQUEST:
+        raise Rejected(413, "too_large", f"over {MODELS_PER_REQUEST} models and versions in one request", "model")

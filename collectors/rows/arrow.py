@@ -1,0 +1,194 @@
+"""Predictions as an Arrow IPC stream, for bulk: one column a field, `inputs.age`, `outputs.p`, `tags.country`."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from collectors.columns import concat, maps
+from collectors.content import fingerprints
+from collectors.exchanges import Naming
+from collectors.fields import Block, declared
+from collectors.rows import BadRow, Defaults, RowsRead, check_models, too_many_fields
+from collectors.rows.blocks import block
+from collectors.rows.scalars import MOST_STATUS, SCALARS, constant, infos, new_ids, tag_column
+from collectors.rows.stream import read_stream
+from collectors.rows.times import believable, column_times, time_text
+from core.config import Limits
+from core.errors import Rejected
+from core.options import nearest
+from core.records import PREDICTIONS, TIME, FieldInfo, ModelKey, Role
+
+_ROLES: Mapping[str, Role] = {"inputs": "input", "outputs": "output"}
+_PREFIXES = (*_ROLES, "tags")
+_Columns = dict[str, pa.Array]
+_REASONS = {
+    "model": ("no_model", "say which model the prediction is of"),
+    "time": ("bad_time", "expected an RFC 3339 time such as 2026-11-22T13:48:48Z"),
+    "status": ("bad_value", f"expected a whole number from 0 to {MOST_STATUS}"),
+    "weight": ("bad_value", "expected a number above 0"),
+    "latency": ("bad_value", "expected seconds, 0 or more"),
+}
+
+
+def read_arrow(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Naming]) -> RowsRead:
+    """Rejected when the stream cannot be read or has a column nobody knows; single rows go to `rejected`."""
+    batch = read_stream(body, defaults.limits)
+    _check_columns(batch.schema.names, defaults.limits)
+    scalars, bad = _scalars(batch, defaults)
+    batch, scalars, rejected = _without_bad(batch, scalars, bad)
+    ids, new = _ids(batch)
+    parts = _by_model(batch, {**scalars, "id": ids})
+    built = [_built(part, said, defaults, naming) for part, said in parts]
+    batches = [rows for rows, _ in built] or [pa.RecordBatch.from_pylist([], schema=PREDICTIONS)]
+    return RowsRead(concat(batches), rejected, [info for _, found in built for info in found], new)
+
+
+def _check_columns(names: list[str], limits: Limits) -> None:
+    if len(names) > limits.fields_per_row:
+        raise too_many_fields(limits)
+    for name in names:
+        head, dot, field = name.partition(".")
+        if name not in SCALARS and not (dot and field and head in _PREFIXES):
+            raise Rejected(400, "unknown_key", nearest(name, [*SCALARS, *(f"{p}.{field}" for p in _PREFIXES)]), name)
+    if len(set(names)) < len(names):
+        raise Rejected(400, "bad_arrow", "the column is there twice", Counter(names).most_common(1)[0][0])
+
+
+def _scalars(batch: pa.RecordBatch, defaults: Defaults) -> tuple[_Columns, dict[str, NDArray[np.bool_]]]:
+    """Every scalar column but the id in the type of the table `predictions`, nulls filled with the defaults.
+
+    And which rows hold what cannot be meant, by the column at fault.
+    """
+    filled: dict[str, Any] = {
+        "namespace": defaults.namespace,
+        "model": defaults.model,
+        "version": defaults.version,
+        "status": 200.0,
+        "error": "",
+        "latency": float("nan"),
+        "trace_id": defaults.trace_id,
+        "weight": 1.0,
+    }
+    said = {name: _filled(batch, name, value) for name, value in filled.items()}
+    times, no_time = np.full(len(batch), defaults.received), np.zeros(len(batch), np.bool_)
+    if "time" in batch.schema.names:
+        times, no_time = column_times(batch.column("time"), defaults.received)
+    bad = {**_wrong(said), "time": no_time}
+    statuses = np.where(bad["status"], 0, said["status"]).astype(np.uint16)
+    return {**said, "time": pa.array(times), "status": pa.array(statuses)}, bad
+
+
+def _wrong(said: _Columns) -> dict[str, NDArray[np.bool_]]:
+    weight, latency, status = (said[name].to_numpy() for name in ("weight", "latency", "status"))
+    return {
+        "model": pc.equal(said["model"], "").to_numpy(zero_copy_only=False),
+        "status": ~((status >= 0) & (status <= MOST_STATUS) & (status == np.floor(status))),
+        "weight": ~((weight > 0) & np.isfinite(weight)),
+        "latency": (latency < 0) | np.isinf(latency),
+    }
+
+
+def _filled(batch: pa.RecordBatch, name: str, default: str | float) -> pa.Array:
+    scalar = pa.scalar(default)
+    if name not in batch.schema.names:
+        return pa.repeat(scalar, len(batch))
+    return _cast(batch, name, scalar.type).fill_null(scalar)
+
+
+def _cast(batch: pa.RecordBatch, name: str, kind: pa.DataType) -> pa.Array:
+    try:
+        return batch.column(name).cast(kind)
+    except pa.ArrowException as error:
+        raise Rejected(400, "bad_value", f"cannot be read as {kind}: {str(error)[:200]}", name) from None
+
+
+def _ids(batch: pa.RecordBatch) -> tuple[pa.Array, bool]:
+    """The ids, made here where none was sent; and whether all were."""
+    if "id" not in batch.schema.names:
+        return pa.array(new_ids(len(batch)), pa.string()), True
+    ids = _cast(batch, "id", pa.string())
+    unknown = pc.or_kleene(ids.is_null(), pc.equal(ids, "")).fill_null(True)
+    if not (missing := pc.sum(unknown).as_py() or 0):
+        return ids, False
+    return pc.replace_with_mask(ids, unknown, pa.array(new_ids(missing), pa.string())), missing == len(ids)
+
+
+def _without_bad(
+    batch: pa.RecordBatch, scalars: _Columns, bad: Mapping[str, NDArray[np.bool_]]
+) -> tuple[pa.RecordBatch, _Columns, list[BadRow]]:
+    worst = np.logical_or.reduce(list(bad.values()))
+    if not worst.any():
+        return batch, scalars, []
+    rejected = [_bad_row(batch, int(row), bad) for row in np.flatnonzero(worst)]
+    keep = pa.array(~worst)
+    return batch.filter(keep), {name: column.filter(keep) for name, column in scalars.items()}, rejected
+
+
+def _bad_row(batch: pa.RecordBatch, row: int, bad: Mapping[str, NDArray[np.bool_]]) -> BadRow:
+    field = next(name for name, rows in bad.items() if rows[row])
+    code, reason = _REASONS[field]
+    return BadRow(row, field, reason, code, str(batch.slice(row, 1).to_pylist()[0]).encode())
+
+
+def _by_model(batch: pa.RecordBatch, scalars: _Columns) -> Iterator[tuple[pa.RecordBatch, _Columns]]:
+    """Rows of one (namespace, model, version) at a time: nearly always all of them."""
+    keys = (scalars[name] for name in ("namespace", "model", "version"))
+    groups = pc.binary_join_element_wise(*keys, "\0").dictionary_encode()
+    check_models(len(groups.dictionary))
+    if len(groups.dictionary) == 1:
+        yield batch, scalars
+        return
+    order = np.argsort(groups.indices.to_numpy(), kind="stable")
+    counts = np.bincount(groups.indices.to_numpy(), minlength=len(groups.dictionary))
+    for chosen in np.split(order, np.cumsum(counts)[:-1]):
+        rows = pa.array(chosen)
+        if len(rows):
+            yield batch.take(rows), {name: column.take(rows) for name, column in scalars.items()}
+
+
+def _built(
+    batch: pa.RecordBatch, scalars: _Columns, defaults: Defaults, naming: Callable[[ModelKey], Naming]
+) -> tuple[pa.RecordBatch, list[FieldInfo]]:
+    model = ModelKey(scalars["namespace"][0].as_py(), scalars["model"][0].as_py())
+    kinds = naming(model).kinds
+    found = [(role, block) for name in batch.schema.names for role, block in _field(batch, name)]
+    fields = maps(len(batch), [(role, part) for role, block in found for part in declared([block], kinds)])
+    columns = {**scalars, **constant(defaults, len(batch)), **_times_and_tags(batch, scalars["time"], defaults)}
+    rows = pa.RecordBatch.from_pydict({**columns, "content": fingerprints(fields), **fields}, schema=PREDICTIONS)
+    return rows, infos(model, scalars["version"][0].as_py(), fields)
+
+
+def _field(batch: pa.RecordBatch, name: str) -> Iterator[tuple[Role, Block]]:
+    head, _, field = name.partition(".")
+    if head in _ROLES and batch.column(name).null_count < len(batch):
+        yield _ROLES[head], block(field, batch.column(name), name)
+
+
+def _times_and_tags(batch: pa.RecordBatch, sent: pa.Array, defaults: Defaults) -> _Columns:
+    """Event times that cannot be meant become `received`, with the original in a tag."""
+    times = sent.to_numpy()
+    ok = believable(times, defaults.received)
+    tags = _tags(batch)
+    if not ok.all():
+        tags = tags or [[] for _ in range(len(batch))]
+        for row in np.flatnonzero(~ok):
+            tags[row].append(("original_time", time_text(int(times[row]))))
+    column = tag_column(tags) if tags else _no_tags(len(batch))
+    return {"time": pa.array(np.where(ok, times, defaults.received)).cast(TIME), "tags": column}
+
+
+def _no_tags(rows: int) -> pa.Array:
+    empty = pa.array([], pa.string())
+    return pa.MapArray.from_arrays(pa.array(np.zeros(rows + 1, np.int32)), empty, empty)
+
+
+def _tags(batch: pa.RecordBatch) -> list[list[tuple[str, str]]]:
+    names = [n for n in batch.schema.names if n.startswith("tags.")]
+    columns = [_cast(batch, name, pa.string()).to_pylist() for name in names]
+    keys = [name.removeprefix("tags.") for name in names]
+    return [[(k, v) for k, v in zip(keys, row, strict=True) if v is not None] for row in zip(*columns, strict=True)]

@@ -1,0 +1,186 @@
+"""Predictions as JSON: `{"model", "predictions": [{"id", "time", "inputs": {}, "outputs": {}}]}`, or a line each."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from collectors.columns import concat
+from collectors.content import fingerprints
+from collectors.exchanges import Naming
+from collectors.rows import BadRow, Defaults, RowsRead, check_models, too_many
+from collectors.rows.cells import Cell, as_declared, cells, maps
+from collectors.rows.scalars import MOST_STATUS, SCALARS, constant, infos, new_ids, tag_column
+from collectors.rows.times import read_time, settled_time
+from core.errors import Rejected
+from core.options import nearest
+from core.records import PREDICTIONS, TIME, FieldInfo, ModelKey
+
+KEYS = {*SCALARS, "inputs", "outputs", "tags"}
+
+
+class _Row(NamedTuple):
+    """One checked row."""
+
+    scalars: Mapping[str, Any]
+    cells: Sequence[Cell]
+
+
+def read_json(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Naming]) -> RowsRead:
+    """One object with a list `predictions`; Rejected when the body as a whole cannot be read."""
+    document = _parsed(body)
+    if not isinstance(document, dict) or not isinstance(document.get("predictions"), list):
+        raise Rejected(400, "bad_shape", "expected an object with a list 'predictions'", "predictions")
+    if unknown := document.keys() - {"model", "version", "namespace", "predictions"}:
+        raise Rejected(400, "unknown_key", "known keys: model, version, namespace, predictions", min(unknown))
+    said = {k: _name(document[k], k) for k in ("model", "version", "namespace") if document.get(k) is not None}
+    named = Defaults(**{**defaults._asdict(), **said})
+    return _read(document["predictions"], named, naming)
+
+
+def read_ndjson(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Naming]) -> RowsRead:
+    """One object a line; blank lines are passed over."""
+    return _read((_line(line) for line in body.splitlines() if line.strip()), defaults, naming)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Rejected(400, "bad_json", str(error)) from None
+
+
+class _Unparsed(NamedTuple):
+    line: bytes
+    why: str
+
+
+def _line(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return _Unparsed(line, str(error))
+
+
+def _read(records: Iterable[Any], defaults: Defaults, naming: Callable[[ModelKey], Naming]) -> RowsRead:
+    rejected: list[BadRow] = []
+    groups: dict[tuple[ModelKey, str], list[_Row]] = defaultdict(list)
+    for number, record in enumerate(records):
+        if number >= defaults.limits.rows_per_request:
+            raise too_many(defaults.limits)
+        try:
+            row = _checked(record, defaults)
+        except Rejected as error:
+            rejected.append(BadRow(number, error.field, error.detail, error.code, _dumped(record)))
+        else:
+            said = row.scalars
+            groups[ModelKey(said["namespace"], said["model"]), said["version"]].append(row)
+    check_models(len(groups))
+    built = [_built(model, rows, defaults, naming(model)) for (model, _), rows in groups.items()]
+    batches = [batch for batch, _ in built] or [_empty()]
+    new = all(row.scalars["id"] is None for rows in groups.values() for row in rows)
+    return RowsRead(concat(batches), rejected, [info for _, infos in built for info in infos], new)
+
+
+def _empty() -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], schema=PREDICTIONS)
+
+
+def _checked(record: Any, defaults: Defaults) -> _Row:
+    if isinstance(record, _Unparsed):
+        raise Rejected(400, "bad_json", record.why)
+    if not isinstance(record, dict):
+        raise Rejected(400, "bad_row", f"expected an object, found {type(record).__name__}")
+    if unknown := record.keys() - KEYS:
+        raise Rejected(400, "unknown_key", nearest(min(unknown), KEYS), min(unknown))
+    return _Row(_scalars(record, defaults), [*cells(record, "inputs"), *cells(record, "outputs")])
+
+
+def _scalars(record: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
+    model = _name(record.get("model") or defaults.model, "model")
+    if not model:
+        raise Rejected(400, "no_model", "say which model the prediction is of", "model")
+    time, original = settled_time(read_time(record.get("time"), defaults.received), defaults.received)
+    return {
+        "namespace": _name(record.get("namespace") or defaults.namespace, "namespace"),
+        "model": model,
+        "version": _name(record.get("version") or defaults.version, "version"),
+        "id": _id(record.get("id")),
+        "time": time,
+        "status": _status(record.get("status")),
+        "latency": _number(record, "latency", np.nan, (0, np.inf)),
+        "weight": _number(record, "weight", 1.0, (1e-300, 1e300)),
+        "error": _name(record.get("error") or "", "error"),
+        "trace_id": _name(record.get("trace_id") or defaults.trace_id, "trace_id"),
+        "tags": [*_tags(record.get("tags")), *original],
+    }
+
+
+def _built(
+    model: ModelKey, rows: list[_Row], defaults: Defaults, naming: Naming
+) -> tuple[pa.RecordBatch, list[FieldInfo]]:
+    columns = {name: [row.scalars[name] for row in rows] for name in SCALARS}
+    fresh = iter(new_ids(sum(i is None for i in columns["id"])))
+    fields = maps([as_declared(row.cells, naming.kinds) for row in rows])
+    batch = pa.RecordBatch.from_pydict(
+        {
+            **columns,
+            **constant(defaults, len(rows)),
+            "id": [next(fresh) if i is None else i for i in columns["id"]],
+            "time": pa.array(columns["time"], pa.int64()).cast(TIME),
+            "tags": tag_column([row.scalars["tags"] for row in rows]),
+            "content": fingerprints(fields),
+            **fields,
+        },
+        schema=PREDICTIONS,
+    )
+    return batch, infos(model, rows[0].scalars["version"], fields)
+
+
+def _name(value: Any, field: str) -> str:
+    if not isinstance(value, str):
+        raise Rejected(400, "bad_value", f"expected text, found {type(value).__name__}", field)
+    return value
+
+
+def _id(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return str(value)
+    raise Rejected(400, "bad_value", f"expected text or a whole number, found {type(value).__name__}", "id")
+
+
+def _status(value: Any) -> int:
+    if value is None:
+        return 200
+    if type(value) is not int or not 0 <= value <= MOST_STATUS:
+        raise Rejected(400, "bad_value", f"expected a whole number from 0 to {MOST_STATUS}", "status")
+    return value
+
+
+def _number(record: dict[str, Any], key: str, default: float, bounds: tuple[float, float]) -> float:
+    value = record.get(key)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not bounds[0] <= value <= bounds[1]:
+        raise Rejected(400, "bad_value", f"expected a number from {bounds[0]:g} to {bounds[1]:g}", key)
+    return value
+
+
+def _tags(value: Any) -> list[tuple[str, str]]:
+    if not isinstance(value or {}, dict):
+        raise Rejected(400, "bad_shape", f"expected an object, found {type(value).__name__}", "tags")
+    return [(k, v if isinstance(v, str) else _dumped(v).decode()) for k, v in (value or {}).items() if v is not None]
+
+
+def _dumped(value: Any) -> bytes:
+    if isinstance(value, _Unparsed):
+        return value.line
+    try:
+        return orjson.dumps(value)
+    except (TypeError, orjson.JSONEncodeError):
+        return str(value).encode()

@@ -1,0 +1,117 @@
+"""POST / and /events: CloudEvents with one request or response each, paired by id whenever the other half comes."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from collectors.cloudevents import Event, half_kind, identity, read, status, tags
+from collectors.collector import Collector
+from collectors.formats import decode
+from collectors.rows.times import read_time, settled_time
+from collectors.taps.asgi import (
+    THREAD_BYTES,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    answer_error,
+    as_rejected,
+    header_map,
+    kept_headers,
+    read_body,
+)
+from collectors.taps.hints import JSON_LENGTH, hints
+from core.config import Limits
+from core.errors import Overloaded, Rejected
+from core.metrics import Metrics
+from core.records import DeadLetter, Half
+from core.tracing import span, trace_id
+
+SOURCE = "events"
+_LIMITS = Limits()
+
+
+class EventsTap:
+    """Answers 200 with an empty body: KServe's logger takes any other status for an error."""
+
+    def __init__(self, collector: Collector, limits: Limits, metrics: Metrics, clock: Callable[[], int]) -> None:
+        self._collector, self._limits, self._clock = collector, limits, clock
+        self._events = {name: metrics.events.labels(SOURCE, name) for name in ("accepted", "rejected", "shed", "error")}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = header_map(scope)
+        body = b""
+        try:
+            body = await read_body(receive, headers, self._limits.body_bytes)
+            with span("receive", headers, tap=SOURCE):
+                if len(body) > THREAD_BYTES:
+                    await asyncio.to_thread(self._take, headers, body)
+                else:
+                    self._take(headers, body)
+            await answer(send, 200)
+        except Overloaded as error:
+            self._events["shed"].inc()
+            await answer_error(send, error)
+        except Exception as failure:
+            rejected = as_rejected(failure)
+            self._refuse(rejected, headers, body)
+            await answer_error(send, rejected)
+
+    def _take(self, headers: Mapping[str, str], body: bytes) -> None:
+        """All events of one call. Of several, one that cannot be read costs only itself."""
+        self._collector.check_room()
+        events = read(headers, body, self._limits)
+        if len(events) == 1:
+            self._one(events[0], headers)
+            return
+        for event in events:
+            kept = event.data if isinstance(event, Event) else body
+            try:
+                self._one(event, headers)
+            except Overloaded:
+                raise
+            except Exception as error:
+                self._refuse(as_rejected(error), headers, kept)
+                body = body if isinstance(event, Event) else b""  # kept once; the letters say which event of it
+
+    def _one(self, event: Event | Rejected, headers: Mapping[str, str]) -> None:
+        if isinstance(event, Rejected):
+            raise event
+        self._collector.half(half_of(event, headers, self._clock(), self._limits))
+        self._events["accepted"].inc()
+
+    def _refuse(self, error: Rejected, headers: Mapping[str, str], body: bytes) -> None:
+        self._events["error" if error.status >= 500 else "rejected"].inc()
+        kept = kept_headers(headers)
+        self._collector.dead_letter(
+            DeadLetter(self._clock(), SOURCE, error.code, error.detail, error.field, body, headers=kept)
+        )
+
+
+def half_of(event: Event, headers: Mapping[str, str], received: int, limits: Limits = _LIMITS) -> Half:
+    """The half an event carries; Rejected when its type, its identity or its payload cannot be read."""
+    kind, key = half_kind(event.type), identity(event)
+    metadata = tags(event)
+    length = headers.get(JSON_LENGTH) or dict(metadata).get(JSON_LENGTH, "")
+    said = {"content-type": event.content_type, JSON_LENGTH: length}
+    payload = decode(event.data, kind, hints(said, limits))
+    sent = read_time(event.time_text or None, received)
+    time, original = settled_time(sent, received)
+    return Half(
+        key,
+        kind,
+        payload,
+        time,
+        received,
+        SOURCE,
+        status(event),
+        payload.error,
+        trace_id=trace_id(event.traceparent),
+        tags=(*metadata, *original),
+        headers=tuple(said.items()),
+        body=event.data,
+    )
+
+
+def decoded_again(half: Half, limits: Limits = _LIMITS) -> Half:
+    """A half that comes back from the store, with its payload."""
+    return half._replace(payload=decode(half.body, half.kind, hints(dict(half.headers), limits)))

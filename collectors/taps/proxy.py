@@ -1,0 +1,177 @@
+"""The reverse proxy tap: /tap/<name>/<path> goes to the upstream unchanged; what passes on infer paths is recorded.
+
+Recording happens after the answer and can neither change, delay nor fail it.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+import aiohttp
+from yarl import URL
+
+from collectors.naming import Names
+from collectors.taps.asgi import THREAD_BYTES, Receive, Scope, Send, answer_error, header_map
+from collectors.taps.forward import ClientGone, Incoming, UpstreamFailed, bad_gateway, forward, upstream_session
+from collectors.taps.metadata import METADATA_SECONDS, Metadata
+from collectors.taps.passed import Copy, Passed
+from collectors.taps.recording import Call, Recorder
+from core.config import Config, TapConfig
+from core.errors import Rejected
+from core.metrics import Metrics
+from core.tracing import span
+
+# Which paths are inferences, and of which model; without a model in the path it is named after the tap.
+INFER_PATHS = (
+    re.compile(r"^/?(?:.*/)?v2/(?:models|pipelines)/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?/infer$"),
+    re.compile(r"^/?(?:.*/)?v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>[^/:]+))?:predict$"),
+    re.compile(r"^/?(?:.*/)?api/v(?:0\.1|1\.0)/predictions$"),
+)
+CLIENT_GONE = 499  # nginx's status for a client that did not wait for its answer
+
+log = logging.getLogger("tidemark.tap")
+
+
+@dataclass(frozen=True)
+class Proxied:
+    """What all proxy taps share. `clock` gives microseconds since 1970."""
+
+    config: Config
+    recorder: Recorder
+    names: Names
+    metrics: Metrics
+    clock: Callable[[], int]
+
+
+class Target(NamedTuple):
+    """`metadata` is the path of the model's V2 metadata, should its server have any."""
+
+    model: str
+    version: str
+    metadata: str
+
+
+def infer_target(path: str, tap: str) -> Target | None:
+    """The model that a path infers with; None when it is no infer path."""
+    for pattern in INFER_PATHS:
+        if found := pattern.match(path):
+            groups = found.groupdict()
+            model = groups.get("model") or quote(tap)
+            metadata = path.removesuffix("/infer") if path.endswith("/infer") else f"/v2/models/{model}"
+            return Target(unquote(model), unquote(groups.get("version") or ""), metadata)
+    return None
+
+
+class ProxyTap:
+    """An ASGI application in front of one upstream."""
+
+    def __init__(self, tap: TapConfig, shared: Proxied) -> None:
+        self._tap, self._shared = tap, shared
+        self._upstream = tap.upstream.rstrip("/")
+        self._session: aiohttp.ClientSession | None = None
+        self._metadata = Metadata(tap, shared.names)
+        self._recordings: set[asyncio.Task[None]] = set()
+        self._recording_bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`scope["tap_path"]` is the path behind /tap/<name>, as raw bytes."""
+        path: bytes = scope["tap_path"]
+        target = infer_target(path.decode("latin-1"), self._tap.name) if scope["method"] == "POST" else None
+        limit = self._shared.config.limits.body_bytes if target else 0
+        passed = Passed(Copy(limit), Copy(limit))
+        received, started = self._shared.clock(), time.perf_counter()
+        error = ""
+        try:
+            await forward(self._client(), self._url(scope, path), Incoming(scope, receive, send), passed)
+        except ClientGone as failure:
+            error, passed.status = str(failure), passed.status or CLIENT_GONE
+        except UpstreamFailed as failure:
+            error = str(failure)
+            await self._failed(error, send, passed)
+        except BaseException as failure:
+            error, passed.status = f"{type(failure).__name__}: {failure}", passed.status or 500
+            raise
+        finally:
+            if target:
+                seconds = time.perf_counter() - started
+                self._record(target, Call(header_map(scope), passed, received, seconds, error))
+
+    async def close(self) -> None:
+        """Finish what is being recorded, then let go of the upstream."""
+        if self._recordings:
+            await asyncio.wait(self._recordings, timeout=METADATA_SECONDS + 1)
+        if self._session:
+            await self._session.close()
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = upstream_session()
+        return self._session
+
+    def _url(self, scope: Scope, path: bytes) -> URL:
+        query = scope["query_string"]
+        text = self._upstream + path.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
+        return URL(text, encoded=True)
+
+    async def _failed(self, error: str, send: Send, passed: Passed) -> None:
+        """502, unless the answer has begun: one that is left unfinished is broken off by the server."""
+        log.warning("tap %s: the upstream failed: %s", self._tap.name, error)
+        if not passed.status:
+            passed.status = 502
+            await bad_gateway(send)
+
+    def _record(self, target: Target, call: Call) -> None:
+        if call.headers.get("seldon-skip-logging", "").lower() == "true":
+            return
+        size = call.passed.bytes
+        if not call.passed.whole or self._recording_bytes + size > self._shared.config.limits.spool_bytes:
+            self._shared.metrics.events.labels(self._tap.name, "shed").inc()
+            log.warning("tap %s: an inference of %d bytes passed unrecorded", self._tap.name, size)
+            return
+        task = asyncio.get_running_loop().create_task(self._recorded(target, call))
+        self._recordings.add(task)
+        self._recording_bytes += size
+        task.add_done_callback(lambda done: self._done(done, size))
+
+    def _done(self, task: asyncio.Task[None], size: int) -> None:
+        self._recordings.discard(task)
+        self._recording_bytes -= size
+
+    async def _recorded(self, target: Target, call: Call) -> None:
+        try:
+            model = self._shared.config.key_of(target.model)
+            await self._metadata.learn(self._client(), model, target.metadata, call.headers.get("host", ""))
+            with span("receive", call.headers, tap=self._tap.name, model=model.model):
+                recorder, tap = self._shared.recorder, self._tap
+                if call.passed.bytes > THREAD_BYTES:
+                    await asyncio.to_thread(recorder.record, tap, model, target.version, call)
+                else:
+                    recorder.record(tap, model, target.version, call)
+        except Exception:
+            self._shared.metrics.events.labels(self._tap.name, "error").inc()
+            log.exception("tap %s: an inference passed but could not be recorded", self._tap.name)
+
+
+class Taps:
+    """All proxy taps under /tap/."""
+
+    def __init__(self, shared: Proxied) -> None:
+        self._taps: Mapping[str, ProxyTap] = {tap.name: ProxyTap(tap, shared) for tap in shared.config.taps}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw: bytes = scope["raw_path"]
+        name, _, _ = raw.removeprefix(b"/tap/").partition(b"/")
+        tap = self._taps.get(name.decode("latin-1"))
+        if tap is None:
+            known = ", ".join(self._taps) or "none: add one under 'taps' in tidemark.yaml"
+            await answer_error(send, Rejected(404, "unknown_tap", f"configured taps: {known}", "path"))
+            return
+        await tap({**scope, "tap_path": raw[len(b"/tap/") + len(name) :] or b"/"}, receive, send)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(tap.close() for tap in self._taps.values()))

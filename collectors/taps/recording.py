@@ -1,0 +1,116 @@
+"""One proxied call as a stored prediction: decoded, named, and handed to the collector."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+from collectors.collector import Collector
+from collectors.exchanges import Exchange
+from collectors.formats import decode, error_text
+from collectors.formats.body import unzip
+from collectors.taps.asgi import kept_headers
+from collectors.taps.hints import hints
+from collectors.taps.passed import Copy, Passed
+from core.config import Limits, TapConfig
+from core.errors import Overloaded, Rejected
+from core.metrics import Metrics
+from core.records import DeadLetter, Half, HalfKind, ModelKey, Payload, RequestKey
+from core.tracing import trace_id
+
+_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call as it went by. `received` is microseconds since 1970, `seconds` how long the answer took.
+
+    `error` says why the upstream gave no whole answer; '' when it did.
+    """
+
+    headers: Mapping[str, str]
+    passed: Passed
+    received: int
+    seconds: float
+    error: str = ""
+
+    def copy(self, kind: HalfKind) -> Copy:
+        return self.passed.request if kind == "request" else self.passed.response
+
+    def body(self, kind: HalfKind) -> bytes:
+        return self.copy(kind).body
+
+    def headers_of(self, kind: HalfKind) -> Mapping[str, str]:
+        return self.headers if kind == "request" else self.passed.headers
+
+
+class Recorder:
+    def __init__(self, collector: Collector, metrics: Metrics, limits: Limits) -> None:
+        self._collector, self._metrics, self._limits = collector, metrics, limits
+
+    def record(self, tap: TapConfig, model: ModelKey, version: str, call: Call) -> None:
+        """Store the inference, failed ones too; what cannot be decoded is a dead letter."""
+        try:
+            self._collector.check_room()
+        except Overloaded:
+            self._metrics.events.labels(tap.name, "shed").inc()
+            return
+        request = self._decoded(tap, model, "request", call)
+        response = self._decoded(tap, model, "response", call) if _succeeded(call) else Payload(())
+        # With both bodies in a protocol that nobody here knows, the dead letters say so.
+        if request is not None or response is not None:
+            self._collector.exchange(_exchange(tap, model, version, call, (request, response)))
+        self._metrics.events.labels(tap.name, "accepted").inc()
+
+    def _decoded(self, tap: TapConfig, model: ModelKey, kind: HalfKind, call: Call) -> Payload | None:
+        """One body of the call; None when it cannot be read, which leaves a dead letter."""
+        body, headers = call.body(kind), call.headers_of(kind)
+        try:
+            if not call.copy(kind).ended:
+                raise Rejected(400, "disconnected", f"the {kind} broke off after {len(body)} bytes")
+            return decode(body, kind, hints(headers, self._limits, model.model))
+        except Rejected as error:
+            why = (error.code, error.detail, error.field)
+            letter = DeadLetter(call.received, tap.name, *why, body, *model, headers=kept_headers(headers))
+            self._collector.dead_letter(letter)
+            return None
+
+
+def _exchange(
+    tap: TapConfig, model: ModelKey, version: str, call: Call, payloads: tuple[Payload | None, Payload | None]
+) -> Exchange:
+    request, response = payloads
+    unread = "" if request and response else f"the {'response' if request else 'request'} could not be read"
+    asked, said = request or Payload(()), response or Payload(())
+    key = RequestKey(*model, call.headers.get("x-request-id") or asked.id or said.id or uuid4().hex)
+    half = Half(
+        key,
+        "request",
+        asked,
+        call.received,
+        call.received,
+        tap.name,
+        trace_id=trace_id(call.headers.get("traceparent", "")),
+        tags=tuple((name, call.headers[name]) for name in map(str.lower, tap.tags) if name in call.headers),
+        body=call.body("request"),
+    )
+    answered = half._replace(
+        kind="response",
+        payload=said._replace(version=said.version or version),
+        status=call.passed.status,
+        error=call.error or (said.error or unread if _succeeded(call) else _failure(call.body("response"))),
+        latency=call.seconds,
+        tags=(),
+        body=call.body("response"),
+    )
+    return Exchange(half, answered)
+
+
+def _succeeded(call: Call) -> bool:
+    return call.passed.status // 100 == 2 and not call.error
+
+
+def _failure(body: bytes) -> str:
+    try:
+        return error_text(unzip(body, _LIMITS.body_bytes))
+    except Rejected:
+        return error_text(body)

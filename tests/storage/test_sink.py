@@ -1,0 +1,135 @@
+"""What collectors accept, in the tables."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from core.records import NAME, PREDICTIONS, TIME, DeadLetter, FieldInfo, ModelKey
+from storage.chdb_engine import EmbeddedEngine
+from storage.engine import Engine
+from storage.sink import DAY_MICROS, LETTER_BYTES, StoreSink
+
+NOW = 1_800_000_000_000_000
+
+
+def rows(*ids: str, **columns: Any) -> pa.RecordBatch:
+    """Predictions with these ids; a keyword replaces a column, row by row."""
+    n = len(ids)
+    maps = {f.name: pa.array([[]] * n, f.type) for f in PREDICTIONS if pa.types.is_map(f.type)}
+    numbers = pa.DictionaryArray.from_arrays(pa.array([0] * n, pa.int32()), ["x"])
+    maps["inputs_num"] = pa.MapArray.from_arrays(
+        pa.array(range(n + 1), pa.int32()), numbers, pa.array(np.arange(n, dtype=float)), pa.map_(NAME, pa.float64())
+    )
+    said = {"id": ids, "row": [0] * n, "content": [2**64 - 1] * n, "status": [200] * n, "weight": [1.0] * n}
+    said |= {name: [""] * n for name in ("namespace", "version", "source", "error", "trace_id")}
+    said |= {"model": ["m"] * n, "latency": [0.5] * n, **columns}
+    times = {name: pa.array(said.pop(name, [NOW] * n), pa.int64()).cast(TIME) for name in ("time", "received")}
+    return pa.RecordBatch.from_pydict({**maps, **said, **times}, schema=PREDICTIONS)
+
+
+def count(engine: Engine, condition: str = "1") -> int:
+    return int(engine.rows(f"SELECT count() AS n FROM predictions WHERE {condition}")[0]["n"])
+
+
+def test_a_prediction_comes_back_as_it_was_stored(store: Engine, engine: EmbeddedEngine) -> None:
+    batch = rows("a", "b", error=["", "späte Antwort"], latency=[0.25, float("nan")], tags=[[("k", "v")], []])
+    StoreSink(store).store(batch)
+    found = engine.arrow(f"SELECT {', '.join(PREDICTIONS.names)} FROM predictions ORDER BY id")
+    assert repr(found.to_pylist(maps_as_pydicts="strict")) == repr(batch.to_pylist(maps_as_pydicts="strict"))
+
+
+def test_an_insert_tried_again_is_stored_once(store: Engine, engine: EmbeddedEngine) -> None:
+    for _ in range(3):
+        StoreSink(store).store(rows("a", "b"))
+    assert count(engine) == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"model": ["n", "n"]},
+        {"namespace": ["team", "team"]},
+        {"time": [NOW, NOW + 1]},
+        {"received": [NOW + 1, NOW]},
+        {"content": [1, 2]},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_other_rows_under_the_same_ids_are_not_taken_for_those(engine: EmbeddedEngine, other: dict[str, Any]) -> None:
+    """An insert token that two batches share silently discards the second."""
+    StoreSink(engine).store(rows("a", "b"))
+    StoreSink(engine).store(rows("a", "b", **other))
+    assert count(engine) == 4
+
+
+def test_the_same_rows_out_of_a_larger_batch_are_the_same_insert(engine: EmbeddedEngine) -> None:
+    batch = rows("a", "b", "c", time=[NOW, NOW + DAY_MICROS, NOW + DAY_MICROS])
+    StoreSink(engine).store(batch.slice(1))
+    StoreSink(engine).store(batch.filter(pa.array([False, True, True])))
+    assert count(engine) == 2
+
+
+def test_rows_of_many_days_are_stored(engine: EmbeddedEngine) -> None:
+    """One insert over more than 100 days is refused by ClickHouse."""
+    days = 120
+    StoreSink(engine).store(rows(*map(str, range(days)), time=[NOW - day * DAY_MICROS for day in range(days)]))
+    assert count(engine) == days
+    assert engine.rows("SELECT count(DISTINCT batch) AS n FROM predictions") == [{"n": days}]
+
+
+def test_no_rows_are_no_insert(engine: EmbeddedEngine) -> None:
+    StoreSink(engine).store(rows("a").slice(0, 0))
+    assert count(engine) == 0
+
+
+def test_equal_rows_collapse_and_conflicting_ones_stay(engine: EmbeddedEngine) -> None:
+    sink = StoreSink(engine)
+    sink.store(rows("a"))
+    sink.store(rows("a", received=[NOW + 5]))
+    sink.store(rows("a", content=[7]))
+    found = engine.rows("SELECT content FROM predictions FINAL ORDER BY content")
+    assert [row["content"] for row in found] == [7, 2**64 - 1]
+
+
+def test_fields_are_kept_once(engine: EmbeddedEngine) -> None:
+    field = FieldInfo(ModelKey("default", "m"), "v1", "age", "input", "num", "x", 3, 4, "FP32")
+    StoreSink(engine).store_fields({field})
+    StoreSink(engine).store_fields([field, field._replace(name="pay", position=0)])
+    found = engine.rows("SELECT * EXCEPT first_seen FROM models FINAL ORDER BY field")
+    assert found[0] == {
+        "namespace": "default",
+        "model": "m",
+        "version": "v1",
+        "field": "age",
+        "role": "input",
+        "kind": "num",
+        "tensor": "x",
+        "position": 3,
+        "width": 4,
+        "datatype": "FP32",
+    }
+    assert [row["field"] for row in found] == ["age", "pay"]
+
+
+def test_a_dead_letter_keeps_any_bytes_and_any_words(engine: EmbeddedEngine) -> None:
+    body = bytes(range(256))
+    letter = DeadLetter(
+        NOW, "api", "bad_json", "lone \ud800 surrogate", "inputs.\udfff", body, "ns", "m", "i", (("a", "b"),)
+    )
+    StoreSink(engine).store_dead_letters(
+        [letter, DeadLetter(NOW, "api", "too_large", "", "", b"x" * (LETTER_BYTES + 1))]
+    )
+    small, large = engine.rows(
+        "SELECT hex(body) AS bytes, length(body) AS kept, body_bytes, detail, field, headers, id "
+        "FROM dead_letters ORDER BY body_bytes"
+    )
+    assert bytes.fromhex(small["bytes"]) == body
+    assert (small["detail"], small["field"], small["headers"], small["id"]) == (
+        "lone ? surrogate",
+        "inputs.?",
+        {"a": "b"},
+        "i",
+    )
+    assert (large["kept"], large["body_bytes"]) == (LETTER_BYTES, LETTER_BYTES + 1)

@@ -1,0 +1,154 @@
+"""The taps behind a real server, over a store in memory that a test can look into."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import Any
+
+import pyarrow as pa
+import uvicorn
+
+from collectors.collector import Collector, Ports
+from collectors.naming import Names
+from collectors.pairing import Pairing
+from collectors.taps.asgi import Receive, Scope, Send
+from collectors.taps.events import EventsTap, decoded_again
+from collectors.taps.proxy import Proxied, Taps
+from collectors.taps.recording import Recorder
+from collectors.taps.rows import RowsTap
+from core.config import Config
+from core.errors import StoreUnavailable
+from core.metrics import Metrics
+from core.records import DeadLetter, FieldInfo, Half, RequestKey
+from tidemark.app import App, Routes
+
+SECONDS = 5
+
+
+@dataclass
+class Memory:
+    """A sink and a half store."""
+
+    away: bool = False
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+    halves: list[Half] = field(default_factory=list)
+
+    def store(self, predictions: pa.RecordBatch) -> None:
+        if self.away:
+            raise StoreUnavailable("connection refused")
+        self.rows += predictions.to_pylist(maps_as_pydicts="strict")
+
+    def store_fields(self, fields: Iterable[FieldInfo]) -> None: ...
+
+    def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        self.letters += letters
+
+    def keep(self, halves: Sequence[Half]) -> None:
+        self.halves += halves
+
+    def kept(self, keys: Collection[RequestKey]) -> list[Half]:
+        return [half for half in self.halves if half.key in keys]
+
+    def complete(self, halves: Sequence[Half]) -> None: ...
+
+
+@dataclass
+class Service:
+    port: int
+    memory: Memory
+    collector: Collector
+    metrics: Metrics
+
+    def predictions(self, count: int = 1) -> list[dict[str, Any]]:
+        """The stored predictions, once there are at least `count`."""
+        return self._eventually(lambda: self.memory.rows, count)
+
+    def letters(self, count: int = 1) -> list[DeadLetter]:
+        """The dead letters, once there are at least `count`."""
+        return self._eventually(lambda: self.memory.letters, count)
+
+    def events(self, tap: str, count: int = 1) -> dict[str, int]:
+        """What became of the events of `tap`, once there are at least `count`."""
+
+        def counted() -> list[str]:
+            (family,) = self.metrics.events.collect()
+            samples = [s for s in family.samples if s.labels["tap"] == tap and s.name.endswith("_total")]
+            return [s.labels["outcome"] for s in samples for _ in range(int(s.value))]
+
+        return Counter(self._eventually(counted, count))
+
+    def _eventually(self, look: Callable[[], list[Any]], count: int) -> list[Any]:
+        deadline = time.monotonic() + SECONDS
+        while True:
+            if not self.memory.away:
+                self.collector.flush()
+            if len(found := look()) >= count:
+                return found
+            assert time.monotonic() < deadline, f"{len(found)} came, not {count}: {found}"
+            time.sleep(0.005)
+
+
+class Host:
+    """One HTTP server for all tests, set up as `tidemark up` does it; the taps behind it are each test's own."""
+
+    def __init__(self) -> None:
+        self._app: App | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                self._answer,  # type: ignore[arg-type]
+                port=0,
+                interface="asgi3",
+                access_log=False,
+                date_header=False,
+                http="httptools",
+                lifespan="off",
+                log_config=None,
+                log_level="warning",
+                loop="uvloop",
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+
+    @contextmanager
+    def running(self) -> Iterator["Host"]:
+        thread = Thread(target=self._server.run)
+        thread.start()
+        while not self._server.started:
+            time.sleep(0.002)
+        yield self
+        self._server.should_exit = True
+        thread.join()
+
+    @contextmanager
+    def serving(self, config: Config, collector: type[Collector] = Collector) -> Iterator[Service]:
+        """All taps of `config`, wired as the application wires them."""
+        memory, metrics, names = Memory(), Metrics(), Names(config)
+        pairing = Pairing(memory, decoded_again)
+        taken = collector(Ports(memory, pairing, names, metrics, clock, config.limits.spool_bytes))
+        taps = Taps(Proxied(config, Recorder(taken, metrics, config.limits), names, metrics, clock))
+        events = EventsTap(taken, config.limits, metrics, clock)
+        rows = RowsTap(taken, names, config.limits, metrics, clock)
+        self._app = App(Routes(taps, events, rows, taps), nothing, nothing)
+        yield Service(self._server.servers[0].sockets[0].getsockname()[1], memory, taken, metrics)
+        if self._loop:
+            asyncio.run_coroutine_threadsafe(taps.close(), self._loop).result()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._loop = asyncio.get_running_loop()
+        assert self._app
+        await self._app(scope, receive, send)
+
+
+async def nothing() -> None: ...
+
+
+def clock() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,51 @@
+"""One `tidemark up` for all tests that only look; those that stop or break one start their own."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+from up_process import Up, up
+
+from tidemark.cli import main
+
+CONFIG = """
+models:
+  declared: {fields: {code: {kind: cat}}}
+retention: {dead_letters: 30}
+monitors:
+  - name: watched-drift
+    model: watched
+    reference: {first_rows: 200}
+    window: {rows: 200}
+    steps: [{name: drift, use: ks}, {name: shape, use: psi}, {name: rows, use: mahalanobis}]
+"""
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """`tidemark up` with CONFIG, for the whole session: each test uses models of its own."""
+    with up(tmp_path_factory.mktemp("up"), CONFIG) as started:
+        yield started
+
+
+class Done(NamedTuple):
+    """A command's exit code, and what it said on stdout and on stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+Tidemark = Callable[..., Done]
+
+
+@pytest.fixture
+def tidemark(capfd: pytest.CaptureFixture[str]) -> Tidemark:
+    """Runs `tidemark …` in this process."""
+
+    def run(*words: object) -> Done:
+        capfd.readouterr()
+        code = main([str(word) for word in words])
+        return Done(code, *capfd.readouterr())
+
+    return run

@@ -1,0 +1,1 @@
+"""The application: commands, the HTTP service, and the wiring of every room."""

@@ -1,0 +1,30 @@
+"""The models that have been seen, and the monitors that watch them."""
+
+from itertools import groupby
+from typing import Any
+
+from fastapi import APIRouter
+
+from storage.engine import Engine
+from storage.lookup import models, traffic
+from tidemark.api.view import plain
+
+_FIELD = ("field", "role", "kind", "tensor", "position", "width", "datatype")
+
+
+def routes(engine: Engine) -> APIRouter:
+    router = APIRouter(tags=["models"])
+
+    @router.get("/api/models")
+    def all_models() -> dict[str, Any]:
+        """Every model and version with its fields and its traffic."""
+        counts = {_key(row): plain(row) for row in traffic(engine)}
+        fields = {key: [{n: f[n] for n in _FIELD} for f in rows] for key, rows in groupby(models(engine), _key)}
+        found = [{**counts[key], "fields": fields.get(key, [])} for key in counts]
+        return {"models": found, "next": None}
+
+    return router
+
+
+def _key(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["namespace"], row["model"], row["version"]

@@ -1,0 +1,64 @@
+"""What the API can be asked for. A parameter that does not exist is an error: a filter never goes unnoticed."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from core.times import from_micros, to_micros
+
+# What the store's DateTime64 can hold.
+_FIRST, _LAST = (to_micros(datetime(year, 1, 1, tzinfo=UTC)) for year in (1900, 2299))
+
+
+def _storable(moment: datetime) -> datetime:
+    if not _FIRST <= to_micros(moment) < _LAST:
+        raise ValueError("the year must be from 1900 to 2298")
+    return from_micros(to_micros(moment))
+
+
+def _key_value(text: str) -> str:
+    if not text.partition("=")[1]:
+        raise ValueError("write key=value")
+    return text
+
+
+Moment = Annotated[datetime, AfterValidator(_storable)]
+KeyValue = Annotated[str, AfterValidator(_key_value)]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _One(_Asked):
+    namespace: str = ""
+    model: str = ""
+    time: Moment | None = Field(None, description="its event time to the day makes the lookup faster")
+
+
+class _Predictions(_Asked):
+    namespace: str = ""
+    model: str = ""
+    since: Moment | None = None
+    until: Moment | None = None
+    tag: KeyValue | None = Field(None, description="key=value")
+    status: int | None = Field(None, ge=0, le=65535)
+    limit: int = Field(100, ge=1, le=1000)
+    cursor: str = Field("", description="`next` of the page before")
+
+
+class _Results(_Asked):
+    monitor: str = ""
+    model: str = Field("", description="income, or team-a/income in another namespace")
+    step: str = ""
+    field: str = ""
+    since: Moment | None = None
+    limit: int = Field(100, ge=1, le=10_000)
+    cursor: str = Field("", description="`next` of the page before")
+
+
+One = Annotated[_One, Query()]
+Predictions = Annotated[_Predictions, Query()]
+Results = Annotated[_Results, Query()]

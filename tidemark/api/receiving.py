@@ -1,0 +1,57 @@
+"""OpenAPI's words for the paths beside FastAPI: those that receive, and the ClickHouse protocol."""
+
+from typing import Any
+
+_PROBLEMS = {
+    "400": {"description": "what is wrong and in which field (problem details); kept as a dead letter"},
+    "413": {"description": "over a limit; kept as a dead letter"},
+    "415": {"description": "unknown content type; the answer names the accepted ones"},
+    "503": {"description": "not accepted for now; Retry-After says when to come back"},
+}
+
+
+def _post(summary: str, answers: dict[str, str], *content_types: str) -> dict[str, Any]:
+    content: dict[str, Any] = {name: {"schema": {}} for name in content_types}
+    good = {status: {"description": text} for status, text in answers.items()}
+    return {
+        "post": {
+            "tags": ["receiving"],
+            "summary": summary,
+            "requestBody": {"content": content},
+            "responses": good | _PROBLEMS,
+        }
+    }
+
+
+_EVENTS = _post(
+    "CloudEvents with inference requests and responses: binary, structured or batch",
+    {"200": "received; the body is empty"},
+    "application/json",
+    "application/octet-stream",
+    "application/cloudevents+json",
+    "application/cloudevents-batch+json",
+)
+
+RECEIVING: dict[str, dict[str, Any]] = {
+    "/": _EVENTS,
+    "/events": _EVENTS,
+    "/api/predictions": _post(
+        "Predictions as rows",
+        {"202": '{"accepted", "duplicate", "rejected": [{"row", "field", "reason"}]}'},
+        "application/json",
+        "application/x-ndjson",
+        "application/vnd.apache.arrow.stream",
+    ),
+    "/tap/{name}/{path}": _post(
+        "The configured upstream, answered byte for byte; inferences that pass are recorded",
+        {"default": "whatever the upstream answers; 502 when it cannot be reached"},
+    ),
+}
+
+_QUERY = {
+    "tags": ["sql"],
+    "summary": "The ClickHouse HTTP protocol, read-only: the query in `?query=` or in the body",
+    "responses": {"200": {"description": "the result, in the query's FORMAT"}, "default": {"description": "an error"}},
+}
+
+CLICKHOUSE: dict[str, dict[str, Any]] = {"/clickhouse/": {"get": _QUERY, "post": _QUERY}}

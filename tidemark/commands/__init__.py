@@ -1,0 +1,1 @@
+"""One command a file: `run(arguments)` does it and returns the exit code."""

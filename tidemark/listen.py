@@ -1,0 +1,65 @@
+"""Answers HTTP on one address until a signal says stop."""
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+import uvicorn
+
+from core.errors import ConfigError
+from tidemark.app import ASGI
+
+STOP_SECONDS = 2  # how long calls under way may take to end once a stop was asked for
+
+log = logging.getLogger("tidemark")
+
+
+@dataclass(frozen=True)
+class Listen:
+    host: str
+    port: int
+
+    @contextmanager
+    def socket(self) -> Iterator[socket.socket]:
+        """Bound before anything slow starts, so that a taken port is one line at once."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind((self.host, self.port))
+            except (OSError, OverflowError) as error:  # a port beyond 65535 overflows
+                reason = getattr(error, "strerror", None) or str(error)
+                raise ConfigError(f"cannot listen on {self.host}:{self.port}: {reason}; try --port") from None
+            listener.listen(2048)
+            yield listener
+
+
+def run(app: ASGI, listener: socket.socket, what: str) -> None:
+    """Answer HTTP on `listener` until a signal says stop."""
+    host, port = listener.getsockname()[:2]
+    log.info("%s, listening on http://%s:%d", what, host, port)
+    options = uvicorn.Config(
+        app,
+        access_log=False,
+        date_header=False,
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        loop="uvloop",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    _Server(options).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Stops in order however often it is asked to. Uvicorn's own would send itself the signal once more at its end,
+    which ends the process with the store still open, and skip storing what came at a second Ctrl-C."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.should_exit = True
