@@ -104,7 +104,7 @@ class Collector:
     def dead_letter(self, letter: DeadLetter) -> None:
         """Something that was sent and could not be read."""
         self._metrics.dead_letters.labels(letter.reason).inc()
-        self._spool.add_letter(letter)
+        self._spool.add_letter(letter.cut())
 
     def run(self, stop: Event) -> None:
         """Flush about once a second until `stop` is set."""

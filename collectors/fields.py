@@ -5,6 +5,7 @@ deep is one vector field; numbers are `num`, text is `cat`, unless the configura
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, count
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -63,8 +64,15 @@ def aligned(tensor: Tensor, rows: int) -> Tensor:
 
 
 def blocks(tensors: Sequence[Tensor], names: ColumnNames) -> list[Block]:
-    """Aligned tensors as blocks of fields; `names(tensor, columns)` gives the names of a tensor's columns."""
-    return [_block(tensor, names) for tensor in tensors]
+    """Aligned tensors as blocks of fields; `names(tensor, columns)` gives the names of a tensor's columns.
+
+    A name that is there already is kept apart as `<tensor>.<name>`, numbered when that is taken too.
+    """
+    found = [_block(tensor, names) for tensor in tensors]
+    if len({name for block in found for name in block.names}) == sum(len(block.names) for block in found):
+        return found
+    taken: set[str] = set()
+    return [block._replace(names=tuple(_untaken(name, block.tensor, taken) for name in block.names)) for block in found]
 
 
 def declared(found: list[Block], kinds: Mapping[str, str]) -> list[Block]:
@@ -72,6 +80,13 @@ def declared(found: list[Block], kinds: Mapping[str, str]) -> list[Block]:
     if not any(b.kind == "num" and not kinds.keys().isdisjoint(b.names) for b in found):
         return found
     return [part for block in found for part in _split_by_kind(block, kinds)]
+
+
+def _untaken(name: str, tensor: str, taken: set[str]) -> str:
+    choices = chain((name, f"{tensor}.{name}"), (f"{tensor}.{name}.{n}" for n in count(2)))
+    free = next(choice for choice in choices if choice not in taken)
+    taken.add(free)
+    return free
 
 
 def _block(tensor: Tensor, given: ColumnNames) -> Block:

@@ -1,6 +1,7 @@
 """What is known of a model's fields beyond its payloads: from the configuration, and from the model's V2 metadata."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from collectors.exchanges import Naming
@@ -22,11 +23,11 @@ class Names:
     """The configuration's word counts; metadata fills in what it leaves open."""
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        self._declared = lru_cache(maxsize=4096)(config.model)  # which looks through all models
         self._learned: dict[ModelKey, _Learned] = {}
 
     def __call__(self, model: ModelKey) -> Naming:
-        declared = self._config.model(model)
+        declared = self._declared(model)
         learned = self._learned.get(model, _NOTHING)
         known = {**learned.columns, **declared.names}
 

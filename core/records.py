@@ -1,6 +1,6 @@
 """What crosses from the collectors to the store: columns of predictions, halves that wait, letters that died."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -100,9 +100,15 @@ class Half(NamedTuple):
     body: bytes = b""
 
 
+LETTER_BYTES = 1 << 20  # what a dead letter keeps of a body: enough to see what it was
+
+
 @dataclass(frozen=True)
 class DeadLetter:
-    """Something that was sent and could not be read, with why. `received` is microseconds since 1970 UTC."""
+    """Something that was sent and could not be read, with why. `received` is microseconds since 1970 UTC.
+
+    `body` may be cut; `body_bytes` is how long it was, -1 for a body that is whole.
+    """
 
     received: int
     source: str
@@ -114,6 +120,13 @@ class DeadLetter:
     model: str = ""
     id: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    body_bytes: int = -1
+
+    def cut(self) -> "DeadLetter":
+        """With at most LETTER_BYTES of the body."""
+        if len(self.body) <= LETTER_BYTES:
+            return self
+        return replace(self, body=self.body[:LETTER_BYTES], body_bytes=len(self.body))
 
 
 class FieldInfo(NamedTuple):

@@ -34,6 +34,12 @@ def open_engine(url: str, own: bool = False) -> Engine:
     raise ConfigError(f"--store {scheme}://…: this command wants {wanted}")
 
 
+def exists(url: str) -> bool:
+    """False for the folder of an embedded store that nobody has made yet."""
+    scheme, _, rest = url.partition("://")
+    return scheme != "chdb" or Path(rest).exists()
+
+
 def query(engine: Engine, sql: str, limits: Limits | None = None) -> pa.Table:
     """The result of a user's statement, which can only read, within limits. StoreError says what is refused."""
     return engine.arrow(read_only(sql), limits=limits or Limits())

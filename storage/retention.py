@@ -22,11 +22,9 @@ _TTL = re.compile(r"\bTTL toDateTime\(\w+\) \+ toIntervalDay\((\d+)\)")
 def apply_retention(engine: Engine, days: Mapping[str, int]) -> None:
     """Keep each table's rows for `days[table]` days, and those of tables not named for ever. Changes only what differs.
 
-    ConfigError for a table that has no retention, or less than a day.
+    ConfigError as `check`.
     """
-    for table, wanted in days.items():
-        if table not in TABLES or wanted < 1:
-            raise ConfigError(f"retention: {table}: {wanted}; wanted are whole days for any of {', '.join(TABLES)}")
+    check(days)
     current = retention(engine)
     for table, column in TABLES.items():
         wanted = days.get(table, 0)
@@ -34,6 +32,13 @@ def apply_retention(engine: Engine, days: Mapping[str, int]) -> None:
             engine.command(f"ALTER TABLE {table} MODIFY TTL toDateTime({column}) + INTERVAL {wanted:d} DAY")
         elif not wanted and table in current:
             engine.command(f"ALTER TABLE {table} REMOVE TTL")
+
+
+def check(days: Mapping[str, int]) -> None:
+    """ConfigError for a table that has no retention, or less than a day."""
+    for table, wanted in days.items():
+        if table not in TABLES or wanted < 1:
+            raise ConfigError(f"retention: {table}: {wanted}; wanted are whole days for any of {', '.join(TABLES)}")
 
 
 def retention(engine: Engine) -> dict[str, int]:

@@ -10,8 +10,6 @@ import pyarrow as pa
 from core.records import TIME, DeadLetter, FieldInfo
 from storage.engine import Engine
 
-# What a dead letter keeps of a body: enough to see what it was, without storing a 100 MB mistake.
-LETTER_BYTES = 1 << 20
 DAY_MICROS = 86_400_000_000
 STRINGS = pa.map_(pa.string(), pa.string())
 
@@ -39,8 +37,9 @@ class StoreSink:
         columns: dict[str, Any] = {name: [_text(getattr(x, name)) for x in letters] for name in names}
         columns["received"] = pa.array([x.received for x in letters], pa.int64()).cast(TIME)
         columns["headers"] = pa.array([list(dict(x.headers).items()) for x in letters], STRINGS)
-        columns["body"] = pa.array([x.body[:LETTER_BYTES] for x in letters], pa.binary())
-        columns["body_bytes"] = pa.array([len(x.body) for x in letters], pa.uint64())
+        columns["body"] = pa.array([x.body for x in letters], pa.binary())
+        lengths = [len(x.body) if x.body_bytes < 0 else x.body_bytes for x in letters]
+        columns["body_bytes"] = pa.array(lengths, pa.uint64())
         self._engine.insert("dead_letters", pa.table(columns))
 
 

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event, Thread
 
 from collectors.collector import Collector, Ports
@@ -46,7 +47,7 @@ class Collecting:
     def __init__(self, shared: Shared) -> None:
         config, metrics = shared.config, shared.metrics
         self.names = Names(config)
-        pairing = Pairing(StoreHalves(shared.engine), decoded_again)
+        pairing = Pairing(StoreHalves(shared.engine), partial(decoded_again, limits=config.limits))
         self._collector = Collector(
             Ports(StoreSink(shared.engine), pairing, self.names, metrics, now_micros, config.limits.spool_bytes)
         )

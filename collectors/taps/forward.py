@@ -30,7 +30,7 @@ _ADDED_BY_AIOHTTP = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 _STATUSES = range(200, 600)  # of a final answer (RFC 9110, section 15)
 _NOT_MODIFIED = 304  # may name the length of a body that it does not have, which ASGI servers take for a broken one
 _LONGEST_HEADER = 2**20
-_REST_SECONDS = 5.0  # how long a client is given to send the rest of a request that no upstream takes
+_REST_SECONDS = 1.0  # how long a client is given to send the rest of a request that no upstream takes
 
 
 class Incoming(NamedTuple):

@@ -5,12 +5,10 @@ Recording happens after the answer and can neither change, delay nor fail it.
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
-from urllib.parse import quote, unquote
+from functools import lru_cache
 
 import aiohttp
 from yarl import URL
@@ -18,6 +16,7 @@ from yarl import URL
 from collectors.naming import Names
 from collectors.taps.asgi import THREAD_BYTES, Receive, Scope, Send, answer_error, header_map
 from collectors.taps.forward import ClientGone, Incoming, UpstreamFailed, bad_gateway, forward, upstream_session
+from collectors.taps.infer_paths import Target, infer_target
 from collectors.taps.metadata import METADATA_SECONDS, Metadata
 from collectors.taps.passed import Copy, Passed
 from collectors.taps.recording import Call, Recorder
@@ -26,12 +25,6 @@ from core.errors import Rejected
 from core.metrics import Metrics
 from core.tracing import span
 
-# Which paths are inferences, and of which model; without a model in the path it is named after the tap.
-INFER_PATHS = (
-    re.compile(r"^/?(?:.*/)?v2/(?:models|pipelines)/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?/infer$"),
-    re.compile(r"^/?(?:.*/)?v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>[^/:]+))?:predict$"),
-    re.compile(r"^/?(?:.*/)?api/v(?:0\.1|1\.0)/predictions$"),
-)
 CLIENT_GONE = 499  # nginx's status for a client that did not wait for its answer
 
 log = logging.getLogger("tidemark.tap")
@@ -48,25 +41,6 @@ class Proxied:
     clock: Callable[[], int]
 
 
-class Target(NamedTuple):
-    """`metadata` is the path of the model's V2 metadata, should its server have any."""
-
-    model: str
-    version: str
-    metadata: str
-
-
-def infer_target(path: str, tap: str) -> Target | None:
-    """The model that a path infers with; None when it is no infer path."""
-    for pattern in INFER_PATHS:
-        if found := pattern.match(path):
-            groups = found.groupdict()
-            model = groups.get("model") or quote(tap)
-            metadata = path.removesuffix("/infer") if path.endswith("/infer") else f"/v2/models/{model}"
-            return Target(unquote(model), unquote(groups.get("version") or ""), metadata)
-    return None
-
-
 class ProxyTap:
     """An ASGI application in front of one upstream."""
 
@@ -75,6 +49,7 @@ class ProxyTap:
         self._upstream = tap.upstream.rstrip("/")
         self._session: aiohttp.ClientSession | None = None
         self._metadata = Metadata(tap, shared.names)
+        self._key_of = lru_cache(maxsize=4096)(shared.config.key_of)  # which looks through all models
         self._recordings: set[asyncio.Task[None]] = set()
         self._recording_bytes = 0
 
@@ -144,7 +119,7 @@ class ProxyTap:
 
     async def _recorded(self, target: Target, call: Call) -> None:
         try:
-            model = self._shared.config.key_of(target.model)
+            model = self._key_of(target.model)
             await self._metadata.learn(self._client(), model, target.metadata, call.headers.get("host", ""))
             with span("receive", call.headers, tap=self._tap.name, model=model.model):
                 recorder, tap = self._shared.recorder, self._tap

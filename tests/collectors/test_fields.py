@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sent import UNNAMED, exchange, half, rows
 
 from collectors.exchanges import Exchange, Naming
-from collectors.fields import WIDEST
+from collectors.fields import WIDEST, blocks
 from collectors.formats import decode
 from collectors.naming import Names
 from core.config import parse
@@ -183,3 +183,9 @@ def test_columns_at_once_give_what_row_by_row_would(tensors: list[Tensor], categ
     found = inputs(*tensors, naming=Naming(UNNAMED.inputs, UNNAMED.outputs, kinds))
     expected = [one_row(tensors, row, kinds) for row in range(len(tensors[0].values))]
     assert repr(found) == repr([{k: v for k, v in row.items() if v} for row in expected])
+
+
+def test_names_that_repeat_in_one_payload_are_kept_apart() -> None:
+    pair, single = Tensor("x", np.array([[1.0, 2.0]])), Tensor("x_0", np.array([3.0]))
+    found = blocks([pair, single, single], lambda tensor, columns: ())
+    assert [name for block in found for name in block.names] == ["x_0", "x_1", "x_0.x_0", "x_0.x_0.2"]

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from core.records import NAME, PREDICTIONS, TIME, DeadLetter, FieldInfo, ModelKey
+from core.records import LETTER_BYTES, NAME, PREDICTIONS, TIME, DeadLetter, FieldInfo, ModelKey
 from storage.chdb_engine import EmbeddedEngine
 from storage.engine import Engine
-from storage.sink import DAY_MICROS, LETTER_BYTES, StoreSink
+from storage.sink import DAY_MICROS, StoreSink
 
 NOW = 1_800_000_000_000_000
 
@@ -119,7 +119,7 @@ def test_a_dead_letter_keeps_any_bytes_and_any_words(engine: EmbeddedEngine) -> 
         NOW, "api", "bad_json", "lone \ud800 surrogate", "inputs.\udfff", body, "ns", "m", "i", (("a", "b"),)
     )
     StoreSink(engine).store_dead_letters(
-        [letter, DeadLetter(NOW, "api", "too_large", "", "", b"x" * (LETTER_BYTES + 1))]
+        [letter, DeadLetter(NOW, "api", "too_large", "", "", b"x" * (LETTER_BYTES + 1)).cut()]
     )
     small, large = engine.rows(
         "SELECT hex(body) AS bytes, length(body) AS kept, body_bytes, detail, field, headers, id "

@@ -171,4 +171,3 @@ def post(port: int, path: str, body: bytes = b"", **headers: str) -> Answer:
     said |= {name.replace("_", "-"): value for name, value in headers.items()}
     lines = "".join(f"{name}: {value}\r\n" for name, value in said.items())
     return send(port, f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + body)
-

@@ -101,7 +101,7 @@ class Host:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server = uvicorn.Server(
             uvicorn.Config(
-                self._answer,  # type: ignore[arg-type]
+                self._answer,
                 port=0,
                 interface="asgi3",
                 access_log=False,

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 import requests
-from raw_http import Upstream
+from raw_http import Upstream, send
 from tap_service import Service
 
 REQUEST = b'{"inputs": [{"name": "x", "shape": [1], "datatype": "FP64", "data": [1.5]}]}'
@@ -82,6 +82,28 @@ def test_one_bad_event_of_a_batch_costs_only_itself(service: Service) -> None:
     assert orjson.loads(first.body) == {"neither": 3}
     assert (second.body, second.field) == (body, "[2]")
     assert service.events("events") == {"accepted": 2, "rejected": 2}
+
+
+def test_a_half_with_other_content_under_its_id_is_kept_beside_the_first(service: Service) -> None:
+    other = REQUEST.replace(b"1.5", b"9.5")
+    for body, kind in ((REQUEST, "request"), (RESPONSE, "response"), (other, "request"), (RESPONSE, "response")):
+        post(service, body, headers(kind))
+    post(service, RESPONSE.replace(b"2.5", b"8.5"), headers("response"))
+    rows = service.predictions(2)
+    assert [(row["id"], row["inputs_num"], row["outputs_num"]) for row in rows] == [
+        ("r", {"x": 1.5}, {"y": 2.5}),
+        ("r", {"x": 9.5}, {"y": 8.5}),
+    ]
+
+
+def test_an_announced_body_over_the_limit_is_refused_before_it_comes(
+    upstream: Upstream, start: Callable[..., Service]
+) -> None:
+    service = start(upstream, limits={"body_bytes": 1024})
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers("request").items())
+    got = send(service.port, f"POST / HTTP/1.1\r\nHost: h\r\n{lines}Content-Length: 99999999999\r\n\r\n".encode())
+    assert (got.status, got.header("content-type")) == (413, ["application/problem+json"])
+    assert post(service, REQUEST, headers("request")).status_code == 200
 
 
 def test_zipped_bodies_are_read(service: Service) -> None:

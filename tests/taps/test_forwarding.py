@@ -2,6 +2,7 @@
 
 import gzip
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
@@ -36,7 +37,8 @@ def test_headers_of_one_connection_end_there(service: Service, upstream: Upstrea
     upstream.answering(ok(b"x", "Connection: keep-alive, X-Mine", "X-Mine: 1", "Keep-Alive: timeout=5", "X-Ours: 2"))
     got = send(
         service.port,
-        b"GET /tap/m/x HTTP/1.1\r\nHost: h\r\nConnection: close, X-Mine\r\nX-Mine: 1\r\nTE: trailers\r\nX-Ours: 2\r\n\r\n",
+        b"GET /tap/m/x HTTP/1.1\r\nHost: h\r\nConnection: close, X-Mine\r\n"
+        b"X-Mine: 1\r\nTE: trailers\r\nX-Ours: 2\r\n\r\n",
     )
     (request,) = upstream.requests
     assert not {name.lower() for name, _ in request.headers} & OF_ONE_CONNECTION
@@ -75,7 +77,7 @@ def test_every_method_passes_with_and_without_a_body(service: Service, upstream:
 
 
 def test_answer_headers_pass_and_none_is_added(service: Service, upstream: Upstream) -> None:
-    upstream.answering(ok(b"{}", "Set-Cookie: a=1", "Set-Cookie: b=2", "X-Odd: a  b", "ETag: \"\""))
+    upstream.answering(ok(b"{}", "Set-Cookie: a=1", "Set-Cookie: b=2", "X-Odd: a  b", 'ETag: ""'))
     got = post(service.port, "/tap/m/x")
     assert got.headers == [
         ("set-cookie", "a=1"),
@@ -148,7 +150,9 @@ def test_a_chunked_upload_arrives_whole(service: Service, upstream: Upstream) ->
     upstream.answering(ok(b"got it"))
     head = b"POST /tap/m/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
     parts = [bytes([65 + n]) * size for n, size in enumerate((1, 70_000, 3))]
-    assert send(service.port, head + b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in parts) + b"0\r\n\r\n").status == 200
+    assert (
+        send(service.port, head + b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in parts) + b"0\r\n\r\n").status == 200
+    )
     assert upstream.requests[0].body == b"".join(parts)
 
 
@@ -260,11 +264,16 @@ def test_a_slow_upstream_holds_up_nobody_else(service: Service, upstream: Upstre
         assert b"/slow" in answer(slow, "GET").body
 
 
-def test_an_upstream_may_have_a_path_of_its_own(upstream: Upstream, start) -> None:
+def test_an_upstream_may_have_a_path_of_its_own(upstream: Upstream, start: Callable[..., Service]) -> None:
     upstream.answering(ok(b""))
     service = start(upstream, taps=[{"name": "m", "upstream": f"{upstream.url}/seldon/ns/"}])
     send(service.port, b"GET /tap/m/v2 HTTP/1.1\r\nHost: h\r\n\r\n")
     assert upstream.requests[0].line == b"GET /seldon/ns/v2 HTTP/1.1"
+
+
+def test_a_path_that_only_looks_like_a_tap_is_404(service: Service) -> None:
+    for path in ("/tap/", "/tap/m2/x", "/%74ap/m/x"):
+        assert post(service.port, path).status == 404
 
 
 def test_an_unknown_tap_is_404_and_says_which_there_are(service: Service) -> None:

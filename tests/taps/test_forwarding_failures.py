@@ -3,10 +3,11 @@
 import http.client
 import socket
 import time
+from collections.abc import Callable
 from threading import Event
 
 import pytest
-from raw_http import Upstream, Wire, answer, connected, ok, post
+from raw_http import Script, Upstream, Wire, answer, connected, ok, post
 from tap_service import Service
 
 INFER = "/tap/m/v2/models/income/infer"
@@ -41,7 +42,9 @@ def answer_with_no_status_of_http(wire: Wire) -> None:
     wire.send(ok(b"", status="999 Odd"))
 
 
-def test_an_upstream_that_is_down_is_502_and_a_failed_inference(nobody: Upstream, start) -> None:
+def test_an_upstream_that_is_down_is_502_and_a_failed_inference(
+    nobody: Upstream, start: Callable[..., Service]
+) -> None:
     service = start(nobody)
     got = post(service.port, INFER, REQUEST)
     assert (got.status, got.header("content-type")) == (502, ["application/json"])
@@ -53,7 +56,7 @@ def test_an_upstream_that_is_down_is_502_and_a_failed_inference(nobody: Upstream
 
 @pytest.mark.parametrize("script", [reset_at_once, close_at_once, talk_nonsense, answer_with_no_status_of_http])
 def test_an_upstream_that_gives_no_answer_is_502_and_a_failed_inference(
-    service: Service, upstream: Upstream, script, caplog: pytest.LogCaptureFixture
+    service: Service, upstream: Upstream, script: Script, caplog: pytest.LogCaptureFixture
 ) -> None:
     upstream.script = script
     assert post(service.port, INFER, REQUEST).status == 502
@@ -171,3 +174,36 @@ def test_an_upstream_that_comes_back_is_used_again(service: Service, upstream: U
     assert post(service.port, INFER, REQUEST).status == 502
     upstream.answering(ok(RESPONSE))
     assert post(service.port, INFER, REQUEST).body == RESPONSE
+
+
+def test_an_upstream_that_resets_during_an_upload_is_502_and_the_whole_request_recorded(
+    service: Service, upstream: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    reset = Event()
+
+    def script(wire: Wire) -> None:
+        wire.head()
+        wire.file.read(10)
+        wire.reset()
+        reset.set()
+
+    upstream.script = script
+    with connected(service.port) as connection:
+        connection.sendall(HEAD + REQUEST[:10])
+        assert reset.wait(5)
+        connection.sendall(REQUEST[10:])
+        assert answer(connection).status == 502
+    (row,) = service.predictions()
+    assert (row["id"], row["status"], row["inputs_num"]) == ("r", 502, {"x": 1.5})
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_a_request_that_no_upstream_takes_is_waited_for_only_so_long(
+    nobody: Upstream, start: Callable[..., Service]
+) -> None:
+    service = start(nobody)
+    with connected(service.port) as connection:
+        connection.sendall(HEAD + REQUEST[:10])
+        started = time.perf_counter()
+        assert answer(connection).status == 502
+        assert time.perf_counter() - started < 4

@@ -62,9 +62,7 @@ def test_the_configuration_wins(upstream: Upstream, start: Callable[..., Service
         {"inputs": [{"name": "features", "parameters": {"names": ["age", None]}}]},
     ],
 )
-def test_metadata_that_names_nothing_useful_is_passed_over(
-    service: Service, upstream: Upstream, metadata: Any
-) -> None:
+def test_metadata_that_names_nothing_useful_is_passed_over(service: Service, upstream: Upstream, metadata: Any) -> None:
     upstream.metadata = saying(metadata)
     assert inputs(service, upstream) == UNNAMED
 

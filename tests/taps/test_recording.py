@@ -25,7 +25,9 @@ def with_id(body: bytes, id: str, **more: str) -> bytes:
     return orjson.dumps({**orjson.loads(body), "id": id, **more})
 
 
-def test_each_row_is_a_prediction_with_all_that_the_call_says(upstream: Upstream, start: Callable[..., Service]) -> None:
+def test_each_row_is_a_prediction_with_all_that_the_call_says(
+    upstream: Upstream, start: Callable[..., Service]
+) -> None:
     service = start(upstream, tags=("X-Country",))
     upstream.answering(ok(with_id(RESPONSE, "q", model_version="v3")))
     trace = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -198,7 +200,10 @@ def test_more_fields_than_the_limit_are_a_dead_letter(upstream: Upstream, start:
     tensors = [{"name": f"t{n}", "shape": [1, 2], "datatype": "FP64", "data": [1, 2]} for n in range(2)]
     post(service.port, INFER, orjson.dumps({"inputs": tensors}))
     (letter,) = service.letters()
-    assert (letter.reason, letter.detail) == ("too_many_fields", "4 fields; at most 3 are taken (limits.fields_per_row)")
+    assert (letter.reason, letter.detail) == (
+        "too_many_fields",
+        "4 fields; at most 3 are taken (limits.fields_per_row)",
+    )
 
 
 @pytest.mark.parametrize("large", ["request", "response"])
