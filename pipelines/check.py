@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.config import Config, DatasetConfig, DatasetReference, MonitorConfig, StepConfig, model_key
+from core.config import Config, DatasetConfig, DatasetReference, MonitorConfig, model_key
 from core.errors import ConfigError
 from core.options import nearest
 from core.records import ModelKey
@@ -15,21 +15,32 @@ from storage.lookup import models
 
 
 def problems(config: Config, engine: Engine | None = None) -> list[str]:
-    """One line for each detector, option, data set, model or field that a monitor names and that does not exist.
+    """One line for each thing that a monitor names and that does not exist, as far as `engine` or, without one, the
+    configuration alone knows."""
+    return [*mistakes(config, engine), *unknown(config, engine)]
 
-    Without `engine` only what the configuration declares is known. Where no model, or no field of a model, is known,
-    none is missed.
-    """
-    fields = _known_fields(config, engine)
+
+def mistakes(config: Config, engine: Engine | None = None) -> list[str]:
+    """Detectors, options and data sets that do not exist or cannot be used: the configuration has to be mended."""
     added = references.stored(engine) if engine else []
     return [
         f"monitor {monitor.name}: {problem}"
         for monitor in config.monitors
-        for problem in (
-            *_model(monitor, fields),
-            *(p for step in monitor.steps for p in _step(step, fields.get(model_key(monitor.model), set()))),
-            *_reference(monitor, config, added, fields.get(model_key(monitor.model), set())),
-        )
+        for problem in (*_steps(monitor), *_reference(monitor, config, added))
+    ]
+
+
+def unknown(config: Config, engine: Engine | None = None) -> list[str]:
+    """Models and fields that nobody knows; predictions may still bring them.
+
+    Where no model, or no field of a model, is known, none is missed.
+    """
+    known = _known_fields(config, engine)
+    return [
+        f"monitor {monitor.name}: {problem}"
+        for monitor in config.monitors
+        for fields in [known.get(model_key(monitor.model), set())]
+        for problem in (*_model(monitor, known), *_outputs(monitor, fields), *_fields(monitor, config, fields))
     ]
 
 
@@ -46,39 +57,59 @@ def _model(monitor: MonitorConfig, fields: dict[ModelKey, set[str]]) -> Iterator
         yield f"no model '{monitor.model}' is known; {nearest(monitor.model, names)}"
 
 
-def _step(step: StepConfig, fields: set[str]) -> Iterator[str]:
-    try:
-        module(step)
-    except ConfigError as error:
-        yield str(error)
-    output = step.options.get("output", "") if step.use in EXPLAINERS else ""
-    if output and fields and output not in fields:
-        yield f"step '{step.name}': the model has no output '{output}'; {nearest(str(output), fields)}"
+def _steps(monitor: MonitorConfig) -> Iterator[str]:
+    for step in monitor.steps:
+        try:
+            module(step)
+        except ConfigError as error:
+            yield str(error)
 
 
-def _reference(monitor: MonitorConfig, config: Config, added: list[str], fields: set[str]) -> Iterator[str]:
+def _outputs(monitor: MonitorConfig, fields: set[str]) -> Iterator[str]:
+    for step in monitor.steps:
+        output = str(step.options.get("output", "")) if step.use in EXPLAINERS else ""
+        if output and fields and output not in fields:
+            yield f"step '{step.name}': the model has no output '{output}'; {nearest(output, fields)}"
+
+
+def _reference(monitor: MonitorConfig, config: Config, added: list[str]) -> Iterator[str]:
     if not isinstance(monitor.reference, DatasetReference):
         return
     name = monitor.reference.dataset
-    declared = config.datasets.get(name)
-    if declared is None and not Path(name).is_file():
+    dataset = _dataset(name, config)
+    if dataset is None:
         if name not in added:
             yield f"no data set and no file is named '{name}'; {nearest(name, [*config.datasets, *added])}"
         return
     try:
-        columns = datasets.read(declared or DatasetConfig(path=name))
+        datasets.read(dataset)
     except ConfigError as error:
         yield f"data set '{name}': {error}"
+
+
+def _fields(monitor: MonitorConfig, config: Config, fields: set[str]) -> Iterator[str]:
+    if not fields or not isinstance(monitor.reference, DatasetReference):
         return
-    yield from _columns(name, {*columns.num.column_names, *columns.cat.column_names}, declared, fields)
+    name = monitor.reference.dataset
+    if dataset := _dataset(name, config):
+        try:
+            columns = datasets.read(dataset)
+        except ConfigError:
+            return  # one of the mistakes
+        yield from _columns(name, {*columns.num.column_names, *columns.cat.column_names}, dataset, fields)
 
 
-def _columns(name: str, held: set[str], declared: DatasetConfig | None, fields: set[str]) -> Iterator[str]:
-    for column, field in (declared.fields if declared else {}).items():
-        if fields and field in held and field not in fields:
+def _dataset(name: str, config: Config) -> DatasetConfig | None:
+    """Declared, or a file; None for one that could only be in the store."""
+    return config.datasets.get(name) or (DatasetConfig(path=name) if Path(name).is_file() else None)
+
+
+def _columns(name: str, held: set[str], dataset: DatasetConfig, fields: set[str]) -> Iterator[str]:
+    for column, field in dataset.fields.items():
+        if field in held and field not in fields:
             missing = f"which the model lacks; {nearest(field, fields)}"
             yield f"data set '{name}' calls column '{column}' '{field}', {missing}"
-    if fields and not held & fields:
+    if not held & fields:
         yield f"data set '{name}' has no field of the model: it has {_some(held)}, the model {_some(fields)}"
 
 

@@ -89,6 +89,10 @@ class Runner:
             done += [run for _, run in ran if run]
         return done
 
+    def interrupt(self) -> None:
+        """Cut short what the worker process does, from any thread; set `stop` of `run` first."""
+        self._worker.kill()
+
     def close(self) -> None:
         """End the worker process."""
         self._worker.stop()
@@ -97,10 +101,11 @@ class Runner:
         """A monitor whose data set is missing waits until it is there, and says so once."""
         try:
             for window in due(self._engine, monitor, last.get(monitor.name), self._clock()):
-                if stop.is_set():
+                run = None if stop.is_set() else self._run(monitor, window, stop)
+                if run is None:
                     return
-                last[monitor.name] = self._run(monitor, window)
-                yield last[monitor.name]
+                last[monitor.name] = run
+                yield run
             self._references.prepare(monitor, self._clock())
             self._waiting.pop(monitor.name, None)
         except ConfigError as error:
@@ -108,10 +113,13 @@ class Runner:
                 log.error("monitor %s waits: %s", monitor.name, error)
             self._waiting[monitor.name] = str(error)
 
-    def _run(self, monitor: MonitorConfig, window: Window) -> Run:
+    def _run(self, monitor: MonitorConfig, window: Window, stop: Event) -> Run | None:
+        """None for a run that `stop` may have cut short: it is not kept, so that its window comes again."""
         with span("window", monitor=monitor.name, model=monitor.model, end=window.end.isoformat()):
             reference = self._references.find(monitor, window, self._clock())
             outcome = run_monitor(self._tools, monitor, window, reference)
+            if outcome.run.status == "failed" and stop.is_set():
+                return None
             save(self._engine, outcome)
         self._gauges.show(outcome)
         run = outcome.run

@@ -52,6 +52,11 @@ class Worker:
         with self._lock:
             self._end(patience_seconds=1.0)
 
+    def kill(self) -> None:
+        """End the child at once, from any thread; a call under way there is a StepFailed."""
+        if child := self._child:
+            child.process.kill()
+
     def _ask(self, pipe: Connection, work: Any) -> Any:
         try:
             pipe.send(work)

@@ -11,7 +11,7 @@ from storage.address import Address, parse
 from storage.chdb_engine import EmbeddedEngine
 from storage.engine import Engine, Limits
 from storage.handles import LOCKED
-from storage.statement import read_only
+from storage.statement import format_of, read_only
 
 
 @overload
@@ -42,7 +42,10 @@ def exists(url: str) -> bool:
 
 def query(engine: Engine, sql: str, limits: Limits | None = None) -> pa.Table:
     """The result of a user's statement, which can only read, within limits. StoreError says what is refused."""
-    return engine.arrow(read_only(sql), limits=limits or Limits())
+    statement = read_only(sql)
+    if named := format_of(statement):
+        raise StoreError(f"FORMAT {named} is refused: the result comes in a form of its own")
+    return engine.arrow(statement, limits=limits or Limits())
 
 
 def _folder(folder: Path) -> Engine:

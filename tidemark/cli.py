@@ -78,9 +78,19 @@ def _query(command: argparse.ArgumentParser) -> None:
     command.add_argument("sql", metavar="SQL", help="one SELECT over the tables of the store")
     command.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default %(default)s")
     command.add_argument("--out", type=Path, metavar="FILE.parquet", help="write Parquet instead of printing")
-    command.add_argument("--seconds", type=float, default=60, help="time limit (default %(default)s)")
-    command.add_argument("--rows", type=int, default=1_000_000, help="row limit (default %(default)s)")
-    command.add_argument("--memory-gb", type=float, default=2, help="memory limit (default %(default)s)")
+    command.add_argument("--seconds", type=_positive, default=60, help="time limit (default %(default)s)")
+    command.add_argument("--rows", type=_count, default=1_000_000, help="row limit (default %(default)s)")
+    command.add_argument("--memory-gb", type=_positive, default=2, help="memory limit (default %(default)s)")
+
+
+def _positive(text: str) -> float:
+    if not float(text) > 0:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return float(text)
+
+
+def _count(text: str) -> int:
+    return int(_positive(str(int(text))))
 
 
 def _reference(command: argparse.ArgumentParser) -> None:

@@ -1,5 +1,6 @@
 """Answers HTTP on one address until a signal says stop."""
 
+import gc
 import logging
 import socket
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ class Listen:
 
 def run(app: ASGI, listener: socket.socket, what: str) -> None:
     """Answer HTTP on `listener` until a signal says stop."""
+    _calm_collector()
     host, port = listener.getsockname()[:2]
     log.info("%s, listening on http://%s:%d", what, host, port)
     options = uvicorn.Config(
@@ -55,6 +57,16 @@ def run(app: ASGI, listener: socket.socket, what: str) -> None:
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     _Server(options).run(sockets=[listener])
+
+
+def _calm_collector() -> None:
+    """Thousands of calls a second wait in lists that hold no cycles: looking through them all took a third of the time.
+
+    What is there now stays; cycles are looked for after 50,000 new objects rather than 700.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 class _Server(uvicorn.Server):

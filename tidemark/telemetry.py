@@ -2,6 +2,10 @@
 
 import os
 from collections.abc import Callable
+from threading import Thread
+
+# How long the last spans may take at the end: a receiver that is not there is tried again for 10 s otherwise.
+FLUSH_SECONDS = 1.0
 
 
 def configure(service: str) -> Callable[[], None]:
@@ -16,7 +20,13 @@ def configure(service: str) -> Callable[[], None]:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     name = os.environ.get("OTEL_SERVICE_NAME", service)
-    provider = TracerProvider(resource=Resource.create({"service.name": name}))
+    provider = TracerProvider(resource=Resource.create({"service.name": name}), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
-    return provider.shutdown
+    return lambda: _within(FLUSH_SECONDS, provider.shutdown)
+
+
+def _within(seconds: float, action: Callable[[], None]) -> None:
+    thread = Thread(target=action, daemon=True)
+    thread.start()
+    thread.join(seconds)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from core.config import Config, parse
-from pipelines.check import problems
+from pipelines.check import mistakes, problems, unknown
 from storage import references
 from storage.engine import Engine
 
@@ -65,3 +65,10 @@ def test_what_the_store_knows_exists(engine: Engine, tmp_path: Path) -> None:
     references.add_file(engine, "past", known.datasets["train"])
     assert problems(known, engine) == []
     assert len(problems(known)) == 2
+
+
+def test_what_predictions_may_still_bring_is_no_mistake(tmp_path: Path) -> None:
+    for changes in ({"model": "incom"}, {"age": "aage"}, {"use": "shapley", "options": "{output: q}"}):
+        assert mistakes(config(tmp_path, **changes)) == [] and unknown(config(tmp_path, **changes))
+    for changes in ({"use": "kss"}, {"dataset": "trian"}, {"path": "gone.csv"}, {"use": "psi", "options": "{bin: 3}"}):
+        assert mistakes(config(tmp_path, **changes)) and unknown(config(tmp_path, **changes)) == []

@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 from stored_rows import NOON, store
 
 from core.config import Config, parse
+from core.errors import StepFailed
 from core.findings import Run
 from core.metrics import Metrics
 from core.protocols import Predict
@@ -22,7 +23,9 @@ from storage.results import ResultFilter
 MINUTE = timedelta(minutes=1)
 
 
-def config(window: str = "{every: 10m, settle: 30s}", reference: str = "{first_rows: 100}", more: str = "") -> Config:
+def config(
+    window: str = "{every: 10m, settle: 30s}", reference: str = "{first_rows: 100}", more: str = "", step: str = "ks"
+) -> Config:
     return parse(
         f"""
 auto: false
@@ -31,7 +34,7 @@ monitors:
     model: m
     reference: {reference}
     window: {window}
-    steps: [{{name: d, use: ks}}]
+    steps: [{{name: d, use: {step}}}]
 {more}
 """
     )
@@ -82,6 +85,25 @@ def test_a_monitor_stopped_before_its_first_window_still_begins_when_it_was_firs
     assert Process(engine, config()).tick(NOON + MINUTE) == []
     ran = Process(engine, config()).tick(NOON + 25 * MINUTE)
     assert [run.window.end for run in ran] == [NOON + 10 * MINUTE, NOON + 20 * MINUTE]
+
+
+def test_a_window_whose_run_a_stop_cut_short_comes_again(engine: Engine) -> None:
+    stop, plan = Event(), config(step="shapley")
+
+    def interrupted(model: ModelKey, version: str) -> Predict:
+        stop.set()
+        raise StepFailed("its process died: SIGKILL")
+
+    runner = Runner(engine, plan, Metrics(), interrupted, lambda: now)
+    now = NOON
+    runner.tick()
+    store(engine, {"a": numbers(0, 600), "outputs.p": numbers(0, 600)})
+    now += 11 * MINUTE
+    assert runner.tick(stop) == []
+    assert engine.rows("SELECT count() AS n FROM runs") == [{"n": 0}]
+    stop.clear()
+    (run,) = runner.tick(Event())
+    assert (run.window.end, run.status) == (NOON + 10 * MINUTE, "failed")
 
 
 def test_rows_that_come_within_settle_are_in_their_window(engine: Engine) -> None:

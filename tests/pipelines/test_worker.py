@@ -1,6 +1,7 @@
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -95,3 +96,15 @@ def test_stop_ends_the_child() -> None:
     worker.stop()
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
+
+
+def test_kill_ends_a_call_under_way() -> None:
+    worker = Worker()
+    worker.call(abs, -3)
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(worker.call, time.sleep, 60)
+        time.sleep(0.1)
+        worker.kill()
+        with pytest.raises(StepFailed, match="died: SIGKILL"):
+            call.result(10)
+    worker.stop()

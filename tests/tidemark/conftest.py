@@ -1,10 +1,9 @@
 """One `tidemark up` for all tests that only look; those that stop or break one start their own."""
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import pytest
-from up_process import Up, up
+from up_process import Done, Tidemark, Up, up
 
 from tidemark.cli import main
 
@@ -26,17 +25,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """`tidemark up` with CONFIG, for the whole session: each test uses models of its own."""
     with up(tmp_path_factory.mktemp("up"), CONFIG) as started:
         yield started
-
-
-class Done(NamedTuple):
-    """A command's exit code, and what it said on stdout and on stderr."""
-
-    code: int
-    out: str
-    err: str
-
-
-Tidemark = Callable[..., Done]
 
 
 @pytest.fixture

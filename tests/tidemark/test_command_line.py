@@ -9,7 +9,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 import pytest
-from conftest import Tidemark
+from up_process import Tidemark
 
 import tidemark.commands
 from tidemark.cli import COMMANDS, main, parser

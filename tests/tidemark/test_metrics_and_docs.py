@@ -32,7 +32,7 @@ def metrics(served: Up) -> str:
 
 
 def test_the_metrics_have_the_names_and_labels_of_the_contract(metrics: str) -> None:
-    seen = {name: set() for name in LABELS}
+    seen: dict[str, set[str]] = {name: set() for name in LABELS}
     for line in metrics.splitlines():
         name, _, labels = line.rpartition(" ")[0].partition("{")
         if name in seen:

@@ -119,14 +119,15 @@ def test_a_request_id_of_two_models_is_ambiguous_too(served: Up) -> None:
 
 
 def test_an_id_may_hold_any_characters(served: Up) -> None:
-    for number, id in enumerate(("a/b", "c d?e#f", "ü%2F'\\", "-0")):
-        served.send("odd-ids", {"id": id, "inputs": {"n": number}})
-        assert served.stored(quote(id, safe=""))["inputs"] == {"n": float(number)}
+    odd = ("a/b", "c d?e#f", "ü%2F'\\", "-0")
+    served.send("odd-ids", *({"id": id, "inputs": {"n": n}} for n, id in enumerate(odd)))
+    for n, id in enumerate(odd):
+        assert served.stored(quote(id, safe=""))["inputs"] == {"n": float(n)}
 
 
 def test_a_time_narrows_to_its_day(served: Up) -> None:
     for day in (20, 21):
-        served.send("days", {"id": "daily", "time": f"2026-11-{day}T10:00:00Z", "inputs": {"day": day}})
+        served.send("days", {"id": "daily", "time": f"2024-01-{day}T10:00:00Z", "inputs": {"day": day}})
     assert len(eventually(lambda: candidates(served, "daily", 2))) == 2
     assert served.stored("daily", time="2024-01-21T23:59:59Z")["inputs"] == {"day": 21.0}
     assert served.get("/api/predictions/daily", time="2024-01-22T10:00:00Z").status_code == 404

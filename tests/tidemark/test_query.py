@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import Tidemark
-from up_process import Up, up
+from up_process import Tidemark, Up, up
+
+from tidemark.cli import main
+
+FORMATS = ("table", "json", "csv")
 
 SELECT = "SELECT id, inputs_num, tags['c'] AS c, time FROM predictions FINAL WHERE model = 'queried' ORDER BY id"
 
@@ -76,6 +79,35 @@ def test_parquet_keeps_the_types(tidemark: Tidemark, store: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
+        ("NULL", ""),
+        ("toDecimal64(1.5, 2)", "1.50"),
+        ("toDate('2024-01-01')", "2024-01-01"),
+        ("toUUID('61f0c404-5cb3-11e7-907b-a6006ad3dba0')", "61f0c404-5cb3-11e7-907b-a6006ad3dba0"),
+        ("'a\\xffb'", "a\ufffdb"),
+        ("toFixedString('ab', 3)", "616200"),
+        ("[inf, nan]", '["Infinity",null]'),
+        ("map('a', [1, 2])", '{"a":[1,2]}'),
+        ("true", "true"),
+    ],
+)
+def test_values_of_every_kind_can_be_shown(tidemark: Tidemark, at_rest: str, sql: str, said: str) -> None:
+    shown = {name: tidemark("query", f"SELECT {sql} AS v", "--store", at_rest, "--format", name) for name in FORMATS}
+    assert {name: done.code for name, done in shown.items()} == dict.fromkeys(FORMATS, 0)
+    assert shown["table"].out.splitlines()[2].strip() == said
+    assert list(csv.reader(io.StringIO(shown["csv"].out)))[1:] in ([[said]], [[]])
+    assert json.loads(shown["json"].out).keys() == {"v"}
+
+
+@pytest.mark.parametrize("limit", [["--rows", "0"], ["--rows", "-1"], ["--seconds", "0"], ["--memory-gb", "-1"]])
+def test_no_limit_can_be_switched_off(limit: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["query", "SELECT 1", *limit])
+    assert "must be more than 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
         ("DROP TABLE predictions", "read-only: DROP is refused"),
         ("INSERT INTO monitors VALUES ('x', now())", "read-only: INSERT is refused"),
         ("SELECT 1; SELECT 2", "one statement is wanted"),
@@ -83,6 +115,7 @@ def test_parquet_keeps_the_types(tidemark: Tidemark, store: str, tmp_path: Path)
         ("SELECT nothing FROM predictions", "nothing"),
         ("SELECT * FROM nowhere", "nowhere"),
         ("", "one statement is wanted"),
+        ("SELECT 1 FORMAT JSON", "FORMAT JSON is refused"),
         ("SELEKT 1", "read-only: SELEKT is refused"),
     ],
 )

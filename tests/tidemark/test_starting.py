@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Tidemark
-from up_process import Up, eventually, up
+from up_process import Tidemark, Up, up
 
 from tidemark.demo.processes import free_port
 
@@ -25,11 +24,11 @@ def monitor(name: str, model: str = "m", reference: str = "{first_rows: 100}", u
     return MONITOR.format(name=name, model=model, reference=reference, use=use)
 
 
-def start(store: str, config: Path | None = None, *more: str) -> subprocess.CompletedProcess[str]:
-    """`tidemark up` that is to end by itself."""
+def start(store: str, config: Path | None = None, *more: str, role: str = "up") -> subprocess.CompletedProcess[str]:
+    """`tidemark up`, or another role, that is to end by itself."""
     options = ["--store", store, *(["--config", str(config)] if config else []), *more]
     ports = [] if "--port" in more else ["--port", str(free_port())]
-    command = [sys.executable, "-m", "tidemark.cli", "up", *options, *ports]
+    command = [sys.executable, "-m", "tidemark.cli", role, *options, *ports]
     return subprocess.run(command, capture_output=True, text=True, timeout=30)
 
 
@@ -65,6 +64,13 @@ def test_a_wrong_option_is_one_line(tmp_path: Path, options: list[str], said: st
     done = start(f"chdb://{tmp_path / 'store'}", None, *options)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1), done.stderr
     assert done.stderr.startswith("tidemark: ") and said in done.stderr
+
+
+@pytest.mark.parametrize("role", ["collect", "pipeline"])
+def test_roles_that_share_a_store_name_the_command_that_serves_one(tmp_path: Path, role: str) -> None:
+    done = start(f"chdb://{tmp_path / 'store'}", role=role)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "start `tidemark serve-store" in done.stderr
 
 
 def test_every_mistake_in_the_configuration_is_a_line_of_its_own(tmp_path: Path) -> None:
@@ -108,17 +114,12 @@ def test_retention_of_the_configuration_is_what_the_store_says(served: Up, tidem
     assert (done.code, said["applied"], said["retention_days"]) == (0, [], {"dead_letters": 30})
 
 
-def test_it_is_found_again_after_a_restart(tmp_path: Path) -> None:
-    """What is stored, who owns the folder, and the gauges of the newest window."""
-    config = "monitors:" + monitor("again")
-    with up(tmp_path, config) as served:
-        for part in range(2):
-            served.send("m", *({"id": f"{part}-{n}", "inputs": {"a": n}} for n in range(100)))
-        eventually(lambda: served.get("/api/results").json()["results"])
-    with up(tmp_path, config) as served:
-        assert served.stored("1-7")["inputs"] == {"a": 7.0}
-        assert len(served.get("/api/results").json()["results"]) == 1
-        eventually(lambda: 'tidemark_score{field="a"' in served.get("/metrics").text)
-        owner = tmp_path / "store" / "owner.json"
-        assert json.loads(owner.read_text())["pid"] == served.process.pid
-        assert os.stat(owner).st_mode & 0o777 == 0o600
+def test_what_is_stored_is_found_again_after_a_restart(tmp_path: Path) -> None:
+    for number in range(2):
+        with up(tmp_path) as served:
+            served.send("m", {"id": f"p{number}", "inputs": {"n": number}})
+            assert served.stored("p0")["inputs"] == {"n": 0.0}
+            owner = tmp_path / "store" / "owner.json"
+            assert json.loads(owner.read_text())["pid"] == served.process.pid
+            assert os.stat(owner).st_mode & 0o777 == 0o600
+        assert not owner.exists()

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Tidemark
-from up_process import Up
+from up_process import Tidemark, Up
 
 CONFIG = """
 models: {income: {fields: {age: {kind: num}}}}

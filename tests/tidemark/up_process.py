@@ -1,4 +1,4 @@
-"""`tidemark up` as a process of its own, and the calls its tests make."""
+"""`tidemark up` as a process of its own with the calls its tests make, and what a command gave."""
 
 import os
 import subprocess
@@ -55,6 +55,17 @@ class Up(NamedTuple):
         found = eventually(lambda: answer if (answer := self.get(f"/api/predictions/{id}", **query)).ok else None)
         said: dict[str, Any] = found.json()
         return said
+
+
+class Done(NamedTuple):
+    """A command's exit code, and what it said on stdout and on stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+Tidemark = Callable[..., Done]
 
 
 @contextmanager

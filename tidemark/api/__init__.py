@@ -1,9 +1,11 @@
 """The HTTP API over what is stored. Paths that are plain ASGI beside it are only described here."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 
 from tidemark.api import errors
@@ -12,10 +14,13 @@ DESCRIPTION = (
     "A 2xx to what is sent means received: it is stored within about a second, and a crash before that loses it."
 )
 
+# FastAPI's own spans would be of probes, scrapes and readers: Tidemark's traces are those of predictions.
+_NO_SPANS: TelemetryConfig = {"tracing": False, "operation_spans": False, "metrics": False, "logs": False}
+
 
 def create(routers: list[APIRouter], beside: Mapping[str, Any]) -> FastAPI:
     """The application with `routers`; `beside` are the OpenAPI paths that others answer."""
-    app = FastAPIOffline(title="Tidemark", version="0.1.0", description=DESCRIPTION)
+    app = FastAPIOffline(title="Tidemark", version=version("tidemark"), description=DESCRIPTION, telemetry=_NO_SPANS)
     errors.install(app)
     for router in routers:
         app.include_router(router)

@@ -18,14 +18,14 @@ def routes(engine: Engine, monitors: Callable[[], Sequence[MonitorConfig]]) -> A
     """`monitors` gives those that run now, the automatic ones included."""
     router = APIRouter(tags=["findings"])
 
-    @router.get("/api/monitors")
+    @router.get("/api/monitors", summary="Monitors with their newest run")
     def all_monitors() -> dict[str, Any]:
         """Every monitor with its configuration and its newest run."""
         runs = last_runs(engine)
         shown = [{**m.model_dump(mode="json", by_alias=True), "last_run": _run(runs.get(m.name))} for m in monitors()]
         return {"monitors": shown, "next": None}
 
-    @router.get("/api/results")
+    @router.get("/api/results", summary="What steps found, the newest window first")
     def results(asked: Results) -> dict[str, Any]:
         """What steps found, the newest window first."""
         key = model_key(asked.model) if asked.model else None

@@ -14,17 +14,17 @@ from storage.engine import Engine
 def routes(engine: Engine, metrics: Metrics, ready: Callable[[], bool]) -> APIRouter:
     router = APIRouter(tags=["health"])
 
-    @router.get("/metrics")
+    @router.get("/metrics", summary="Metrics for Prometheus")
     def all_metrics() -> Response:
         """Prometheus text format."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    @router.get("/livez")
+    @router.get("/livez", summary="Does the process answer")
     def live() -> PlainTextResponse:
         """200 as long as the process answers."""
         return PlainTextResponse("ok")
 
-    @router.get("/readyz")
+    @router.get("/readyz", summary="Can predictions be taken")
     def is_ready() -> PlainTextResponse:
         """200 when the store answers and predictions can be taken."""
         try:

@@ -15,7 +15,7 @@ _FIELD = ("field", "role", "kind", "tensor", "position", "width", "datatype")
 def routes(engine: Engine) -> APIRouter:
     router = APIRouter(tags=["models"])
 
-    @router.get("/api/models")
+    @router.get("/api/models", summary="Models with their fields and traffic")
     def all_models() -> dict[str, Any]:
         """Every model and version with its fields and its traffic."""
         counts = {_key(row): plain(row) for row in traffic(engine)}

@@ -21,7 +21,7 @@ from tidemark.api.view import plain, prediction
 def routes(engine: Engine, names: Names) -> APIRouter:
     router = APIRouter(tags=["predictions"])
 
-    @router.get("/api/predictions/{id:path}")
+    @router.get("/api/predictions/{id:path}", summary="One prediction with everything known about it")
     def one(id: str, asked: One) -> JSONResponse:
         """One prediction with everything known about it; 300 with the candidates when the id is ambiguous."""
         wanted = Wanted(id, asked.namespace, asked.model, asked.time)
@@ -32,7 +32,7 @@ def routes(engine: Engine, names: Names) -> APIRouter:
         known = lineage(engine, rows) if rows else [_NOTHING] * len(found)
         return _answer(id, [_whole(*one) for one in zip(found, known, strict=True)])
 
-    @router.get("/api/predictions")
+    @router.get("/api/predictions", summary="Stored predictions, the newest first")
     def many(asked: Predictions) -> dict[str, Any]:
         """The newest first."""
         after = unpack(asked.cursor, [*PAGE_KEY.values()]) if asked.cursor else None
