@@ -13,9 +13,9 @@ from core.protocols import Sink
 from core.records import DeadLetter
 from core.tracing import span
 
-ROWS_PER_INSERT = 100_000
+ROWS_PER_INSERT = 200_000
 LETTERS_PER_INSERT = 1_000
-LETTER_BYTES = 512 * 1024  # of refused rows; a letter's body may be cut off at a megabyte
+REFUSED_BYTES = 512 * 1024  # of refused rows in one letter: below core.records.LETTER_BYTES, where it would be cut
 
 log = logging.getLogger("tidemark.collector")
 
@@ -117,8 +117,8 @@ class Spool:
 
 
 def _letters(batch: pa.RecordBatch, error: Exception) -> Iterator[DeadLetter]:
-    """The rows as Arrow IPC streams of at most LETTER_BYTES, so that nothing vanishes."""
-    step = max(1, len(batch) * LETTER_BYTES // max(1, batch.nbytes))
+    """The rows as Arrow IPC streams of at most REFUSED_BYTES, so that nothing vanishes."""
+    step = max(1, len(batch) * REFUSED_BYTES // max(1, batch.nbytes))
     for start in range(0, len(batch), step):
         yield _letter(batch.slice(start, step), error)
 

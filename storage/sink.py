@@ -1,6 +1,7 @@
 """`core.protocols.Sink` over an engine: predictions, dead letters and model fields into the store."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from typing import Any
 
@@ -8,22 +9,27 @@ import numpy as np
 import pyarrow as pa
 
 from core.records import TIME, DeadLetter, FieldInfo
+from storage.columns import STRINGS
 from storage.engine import Engine
 
 DAY_MICROS = 86_400_000_000
-STRINGS = pa.map_(pa.string(), pa.string())
+ROWS_PER_INSERT = 100_000
+INSERTS_AT_ONCE = 2  # one keeps one core busy: two take 530 k rows/s on two cores, one 280 k
 
 
 class StoreSink:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._threads = ThreadPoolExecutor(INSERTS_AT_ONCE, "insert")
 
     def store(self, predictions: pa.RecordBatch) -> None:
-        """One insert a day: a token is of one insert, one partition, one block."""
-        for part in _by_day(predictions):
-            batch = _batch_id(part)
-            column = pa.repeat(pa.scalar(batch, pa.uint64()), len(part))
-            self._engine.insert("predictions", part.append_column("batch", column), token=f"{batch:016x}")
+        """One insert or more for each day: a token is of one insert, one partition, one block."""
+        list(self._threads.map(self._insert, _parts(predictions)))
+
+    def _insert(self, part: pa.RecordBatch) -> None:
+        batch = _batch_id(part)
+        column = pa.repeat(pa.scalar(batch, pa.uint64()), len(part))
+        self._engine.insert("predictions", part.append_column("batch", column), token=f"{batch:016x}")
 
     def store_fields(self, fields: Iterable[FieldInfo]) -> None:
         rows = [
@@ -46,6 +52,12 @@ class StoreSink:
 def _text(value: str) -> str:
     """Text that can be UTF-8: a bad payload's own words may hold lone surrogates."""
     return value.encode("utf-8", "replace").decode()
+
+
+def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    for day in _by_day(batch):
+        for start in range(0, len(day), ROWS_PER_INSERT):
+            yield day.slice(start, ROWS_PER_INSERT)
 
 
 def _by_day(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

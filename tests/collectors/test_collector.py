@@ -212,11 +212,11 @@ def test_halves_stay_in_their_store_while_the_prediction_cannot_be_stored() -> N
 
 def test_a_flood_is_stored_in_inserts_of_bounded_size() -> None:
     taking = collector(sink := ScriptedSink())
-    [group] = groups(exchange({"x": np.arange(30_000.0)}))
+    [group] = groups(exchange({"x": np.arange(60_000.0)}))
     for _ in range(7):
         taking.rows(group.batch, group.fields, new=True)
     taking.flush()
-    assert [len(b) for b in sink.batches] == [90_000, 90_000, 30_000]
+    assert [len(b) for b in sink.batches] == [180_000, 180_000, 60_000]
     assert max(map(len, sink.batches)) <= ROWS_PER_INSERT
 
 

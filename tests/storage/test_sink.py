@@ -9,7 +9,7 @@ import pytest
 from core.records import LETTER_BYTES, NAME, PREDICTIONS, TIME, DeadLetter, FieldInfo, ModelKey
 from storage.chdb_engine import EmbeddedEngine
 from storage.engine import Engine
-from storage.sink import DAY_MICROS, StoreSink
+from storage.sink import DAY_MICROS, ROWS_PER_INSERT, StoreSink
 
 NOW = 1_800_000_000_000_000
 
@@ -133,3 +133,11 @@ def test_a_dead_letter_keeps_any_bytes_and_any_words(engine: EmbeddedEngine) -> 
         "i",
     )
     assert (large["kept"], large["body_bytes"]) == (LETTER_BYTES, LETTER_BYTES + 1)
+
+
+def test_a_large_batch_is_stored_whole_by_several_inserts_at_once(engine: Engine) -> None:
+    ids = [str(n) for n in range(ROWS_PER_INSERT + 10)]
+    StoreSink(engine).store(rows(*ids))
+    StoreSink(engine).store(rows(*ids))  # tried again: the same inserts
+    assert count(engine) == len(ids)
+    assert engine.rows("SELECT uniqExact(batch) AS inserts FROM predictions") == [{"inserts": 2}]
