@@ -64,6 +64,6 @@ DELIVERY = (
         f"sum by (namespace, model, monitor) ({_FAILED_RUNS}) > 0",
         "ticket",
         "Monitor {{ $labels.monitor }} failed on {{ $value | humanize }} window(s) in the last hour",
-        "The windows are recorded in the table runs with the reason; nothing was looked for in them.",
+        "The windows are recorded in the table runs with the reason; the failed steps found nothing in them.",
     ),
 )

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
 from alerts.promql import span
-
-Severity = Literal["page", "ticket", "info"]
+from core.config import Severity
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def half_kind(event_type: str) -> HalfKind:
 
 
 def identity(event: Event) -> RequestKey:
-    """Namespace, model and request id (contract section 1); Rejected when the event names no model."""
+    """Namespace, model and request id; Rejected when the event names no model."""
     get = event.extensions.get
     node = get("modelid") if event.type.startswith("io.seldon.") else None  # a node of a Seldon Core 1 graph
     model = node or get("inferenceservicename")

@@ -173,7 +173,7 @@ class Collector:
         except Exception as error:
             for half in (exchange.request, exchange.response):
                 if half is not None:
-                    self.dead_letter(unreadable(half, f"{type(error).__name__}: {error}"))
+                    self.dead_letter(_unreadable(half, f"{type(error).__name__}: {error}"))
             return []
 
     def _notice(self, fields: Sequence[FieldInfo]) -> None:
@@ -188,6 +188,5 @@ class Collector:
                 self._new_fields -= new
 
 
-def unreadable(half: Half, detail: str) -> DeadLetter:
-    why = ("internal", detail, "")
-    return DeadLetter(half.received, half.source, *why, half.body, *half.key, half.headers)
+def _unreadable(half: Half, detail: str) -> DeadLetter:
+    return DeadLetter(half.received, half.source, "internal", detail, "", half.body, *half.key, half.headers)

@@ -9,6 +9,7 @@ _GROUP = ["namespace", "model", "version", "status"]
 
 
 def count_stored(batch: pa.RecordBatch, metrics: Metrics) -> None:
+    """`batch` has the schema PREDICTIONS and is in the store."""
     columns = {name: batch.column(name) for name in (*_GROUP, "received", "latency")}
     grouped = pa.table(columns).group_by(_GROUP)
     found = grouped.aggregate([("latency", "list"), ("received", "max"), ("received", "count")])

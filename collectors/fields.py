@@ -1,7 +1,7 @@
 """Tensors of a request or a response to named fields, by columns: no Python per cell.
 
-The rules are those of the contract, section 2: `[N]` and `[N,1]` are one field, `[N,k]` is k fields, anything wide or
-deep is one vector field; numbers are `num`, text is `cat`, unless the configuration declares otherwise.
+`[N]` and `[N,1]` are one field, `[N,k]` is k fields, anything wide or deep is one vector field; numbers are `num`, text
+is `cat`, unless the configuration declares otherwise.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from core.records import Tensor
 
-WIDEST = 1024  # columns a tensor may have before it is one vector field (contract section 2)
-EXACT = 2**53  # integers beyond it are not exact as float64 and are kept as text
+WIDEST = 1024  # columns a tensor may have before it is one vector field
+EXACT = 2**53  # float64 holds every integer up to here (IEEE 754); beyond it integers are kept as text
 SPREAD_CELLS = 2**20  # what an output kept whole on row 0 may cost as a vector over all rows; beyond, it is text
 
 Kind = Literal["num", "cat", "vec"]

@@ -24,7 +24,7 @@ log = logging.getLogger("tidemark.collector")
 
 
 class Pairing:
-    """`decode` fills the payload of a half that comes back from the store. Times are microseconds."""
+    """`decode` fills the payload of a half that comes back from the store; `patience` is in seconds."""
 
     def __init__(self, store: HalfStore, decode: Callable[[Half], Half], patience: float = PATIENCE_SECONDS) -> None:
         self._store, self._decode, self._patience = store, decode, int(patience * 1e6)
@@ -61,7 +61,7 @@ class Pairing:
             return seen
 
     def sweep(self, now: int) -> list[Exchange]:
-        """Move halves that have waited long enough to the store; return those whose partner was there.
+        """Move halves that have waited long enough by `now` (microseconds) to the store; return the pairs found there.
 
         StoreUnavailable leaves them all waiting. Call `settle` when what was returned is stored.
         """

@@ -30,6 +30,7 @@ def _duration(value: object) -> timedelta:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")]
+Severity = Literal["page", "ticket", "info"]
 TapName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="one part of a URL's path")]
 
 
@@ -146,7 +147,7 @@ class StepConfig(Strict):
 
 
 class AlertConfig(Strict):
-    severity: Literal["page", "ticket", "info"] = "ticket"
+    severity: Severity = "ticket"
     for_: Duration = Field(default=timedelta(0), alias="for")
 
 

@@ -25,6 +25,28 @@ def explain(error: ErrorDetails, node: yaml.Node | None, root: type[BaseModel]) 
     return f"{line}: {key}: {_plainly(error['msg'])}"
 
 
+def not_yaml(error: yaml.YAMLError, text: str, name: str) -> str:
+    """`tidemark.yaml:3: not YAML: ...`"""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"{name}:{error.problem_mark.line + 1}: not YAML: {error.problem}"
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return f"{name}:{line}: not YAML: the character {error.character!r} is not allowed"
+    return f"{name}: not YAML: {error}"
+
+
+def duplicate_key(node: yaml.Node | None) -> yaml.Node | None:
+    """A key that its mapping already had; YAML itself would take the last one in silence."""
+    for mapping in _mappings(node, set()):
+        seen: set[object] = set()
+        for key, _ in mapping.value:
+            if key.value in seen:
+                twice: yaml.Node = key
+                return twice
+            seen.add(key.value)
+    return None
+
+
 def _is_tag(part: int | str) -> bool:
     return isinstance(part, str) and (part == "[key]" or part.startswith("<"))
 
@@ -84,28 +106,6 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for inner in get_args(annotation) for model in _models_in(inner)]
-
-
-def not_yaml(error: yaml.YAMLError, text: str, name: str) -> str:
-    """`tidemark.yaml:3: not YAML: ...`"""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return f"{name}:{error.problem_mark.line + 1}: not YAML: {error.problem}"
-    if isinstance(error, yaml.reader.ReaderError):
-        line = text.count("\n", 0, error.position) + 1
-        return f"{name}:{line}: not YAML: the character {error.character!r} is not allowed"
-    return f"{name}: not YAML: {error}"
-
-
-def duplicate_key(node: yaml.Node | None) -> yaml.Node | None:
-    """A key that its mapping already had; YAML itself would take the last one in silence."""
-    for mapping in _mappings(node, set()):
-        seen: set[object] = set()
-        for key, _ in mapping.value:
-            if key.value in seen:
-                twice: yaml.Node = key
-                return twice
-            seen.add(key.value)
-    return None
 
 
 def _mappings(node: yaml.Node | None, seen: set[int]) -> Iterator[yaml.MappingNode]:

@@ -10,6 +10,10 @@ from core.distribution import Floats
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
+_MODEL = ("namespace", "model")
+_MONITOR = (*_MODEL, "monitor")
+_FINDING = (*_MODEL, "version", "monitor", "step", "field", "segment")
+
 # A second series for every counter, which nobody asks for.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -33,17 +37,10 @@ class Metrics:
             "tap",
             "outcome",
         )
-        self.stored = counter(
-            "tidemark_predictions_stored_total", "Predictions written to the store.", "namespace", "model"
-        )
-        self.duplicates = counter(
-            "tidemark_duplicates_total", "Predictions sent again with the same content.", "namespace", "model"
-        )
+        self.stored = counter("tidemark_predictions_stored_total", "Predictions written to the store.", *_MODEL)
+        self.duplicates = counter("tidemark_duplicates_total", "Predictions sent again with the same content.", *_MODEL)
         self.conflicts = counter(
-            "tidemark_conflicts_total",
-            "Predictions sent again with other content; both are kept.",
-            "namespace",
-            "model",
+            "tidemark_conflicts_total", "Predictions sent again with other content; both are kept.", *_MODEL
         )
         self.dead_letters = counter("tidemark_dead_letters_total", "Payloads that could not be read.", "reason")
         self.lag = gauge(
@@ -53,16 +50,13 @@ class Metrics:
         self.waiting_halves = gauge(
             "tidemark_waiting_halves", "Requests or responses whose other half has not come yet."
         )
-        self.last_received = gauge(
-            "tidemark_last_received_timestamp_seconds", "When a prediction last came.", "namespace", "model"
-        )
+        self.last_received = gauge("tidemark_last_received_timestamp_seconds", "When a prediction last came.", *_MODEL)
 
         # Models
         self.inferences = counter(
             "tidemark_inference_total",
-            "Predictions seen, by the status of their answer.",
-            "namespace",
-            "model",
+            "Predictions stored, by the status of their answer.",
+            *_MODEL,
             "version",
             "status",
         )
@@ -72,34 +66,22 @@ class Metrics:
         self.registry.register(self.inference_latency)
 
         # Findings: one family for every step, so that a new detector needs no new panel or rule
-        finding = ("namespace", "model", "version", "monitor", "step", "field", "segment")
-        self.score = gauge("tidemark_score", "A step's statistic over its newest window.", *finding)
-        self.threshold = gauge("tidemark_threshold", "The score above which the step fires.", *finding)
-        self.fired = gauge("tidemark_fired", "1 when the step fired on its newest window.", *finding)
-        self.alarms = counter(
-            "tidemark_alarms_total", "Times a monitor went from no field fired to any.", "namespace", "model", "monitor"
-        )
+        self.score = gauge("tidemark_score", "A step's statistic over its newest window.", *_FINDING)
+        self.threshold = gauge("tidemark_threshold", "The score above which the step fires.", *_FINDING)
+        self.fired = gauge("tidemark_fired", "1 when the step fired on its newest window.", *_FINDING)
+        self.alarms = counter("tidemark_alarms_total", "Times a monitor went from no field fired to any.", *_MONITOR)
         self.runs = counter(
-            "tidemark_runs_total",
-            "Windows a monitor has gone through, by status: done or failed.",
-            "namespace",
-            "model",
-            "monitor",
-            "status",
+            "tidemark_runs_total", "Windows a monitor has gone through, by status: done or failed.", *_MONITOR, "status"
         )
         self.last_run = gauge(
-            "tidemark_last_run_timestamp_seconds",
-            "End of the newest window a monitor has gone through.",
-            "namespace",
-            "model",
-            "monitor",
+            "tidemark_last_run_timestamp_seconds", "End of the newest window a monitor has gone through.", *_MONITOR
         )
 
 
 class LatencyHistogram:
     """A histogram that takes a whole batch of seconds at once: one by one they cost more than storing them."""
 
-    LABELS = ("namespace", "model", "version")
+    LABELS = (*_MODEL, "version")
 
     def __init__(self, name: str, text: str) -> None:
         self._name, self._text = name, text

@@ -63,8 +63,8 @@ def findings() -> Panels:
         ),
         rows(
             "Recent runs",
-            "Each window a monitor went through. A failed run looked for nothing; a rise of `seconds` over the "
-            "window's length means that the monitor falls behind.",
+            "Each window a monitor went through. What a failed run holds is of the steps that did not fail. A rise of "
+            "`seconds` over the window's length means that the monitor falls behind.",
             Sql(queries.RUNS),
         ),
         rows(

@@ -15,16 +15,15 @@ from dashboards import DASHBOARDS
 
 Auth = str | tuple[str, str]
 
+# The SDK writes them for every variable; only variables of the type interval have them.
+_INTERVAL_KEYS = ("auto", "auto_min", "auto_count")
+
 
 def as_json(name: str) -> dict[str, Any]:
     """The dashboard `name` of DASHBOARDS as Grafana reads it."""
     board: dict[str, Any] = json.loads(json.dumps(DASHBOARDS[name](), cls=JSONEncoder))
     for variable in board["templating"]["list"]:
-        for key in (
-            "auto",
-            "auto_min",
-            "auto_count",
-        ):  # the SDK writes them for every variable; only intervals have them
+        for key in _INTERVAL_KEYS:
             variable.pop(key, None)
     return board
 

@@ -4,11 +4,11 @@ from dashboards import queries
 from dashboards.panels import Panels, graph, number, red_at
 from dashboards.sources import Sql, promql
 
-MODEL = 'namespace="$namespace",model="$model"'
-FIRED = f'max without (instance, job) (tidemark_fired{{{MODEL},monitor=~"$monitor"}})'
-_LATENCY = f"sum by (le) (rate(tidemark_inference_latency_seconds_bucket{{{MODEL}}}[$__rate_interval]))"
-_INFERENCES = f"rate(tidemark_inference_total{{{MODEL}}}[$__rate_interval])"
-_LAST_RECEIVED = f"max(tidemark_last_received_timestamp_seconds{{{MODEL}}})"
+_MODEL = 'namespace="$namespace",model="$model"'
+FIRED = f'max without (instance, job) (tidemark_fired{{{_MODEL},monitor=~"$monitor"}})'
+_LATENCY = f"sum by (le) (rate(tidemark_inference_latency_seconds_bucket{{{_MODEL}}}[$__rate_interval]))"
+_INFERENCES = f"rate(tidemark_inference_total{{{_MODEL}}}[$__rate_interval])"
+_LAST_RECEIVED = f"max(tidemark_last_received_timestamp_seconds{{{_MODEL}}})"
 
 
 def now() -> Panels:
@@ -44,7 +44,7 @@ def traffic() -> Panels:
         ),
         graph(
             "Predictions by status",
-            "Answers a second as the taps saw them. A rise of 4xx is a sender's mistake, of 5xx the model server's.",
+            "Answers stored a second. A rise of 4xx is a sender's mistake, of 5xx the model server's.",
             "reqps",
             promql(f"sum by (status) ({_INFERENCES})", "{{status}}"),
         ),

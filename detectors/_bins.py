@@ -51,7 +51,7 @@ def by_value(reference: Distribution, window: Distribution) -> Counts:
 
 
 def _by_quantile(reference: Distribution, window: Distribution, bins: int) -> Counts:
-    heights = np.cumsum(reference.counts)
+    heights = reference.heights[1:]
     cuts = reference.values[np.searchsorted(heights, heights[-1] * np.arange(1, bins) / bins)]
     # A value that fills a whole bin gets one to itself: without its lower edge, what moves below it stays unseen.
     atoms = np.unique(cuts[1:][cuts[1:] == cuts[:-1]])
@@ -61,7 +61,7 @@ def _by_quantile(reference: Distribution, window: Distribution, bins: int) -> Co
 
 def _between(numbers: Distribution, edges: Floats) -> Floats:
     """Summed counts of the values up to the first edge, from there up to the second, and so on; (edges + 1,)."""
-    heights = np.concatenate(([0.0], np.cumsum(numbers.counts)))
+    heights = numbers.heights
     return np.diff(heights[np.searchsorted(numbers.values, edges, "right")], prepend=0.0, append=heights[-1])
 
 

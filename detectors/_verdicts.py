@@ -7,6 +7,8 @@ from core.findings import Score
 
 from ._bins import by_value
 
+_WORDS = {"num": "numbers", "cat": "categories"}
+
 # Two rows of equal weight may come out as 1.9999999999999998 effective ones.
 _ROUNDING = 1e-9
 
@@ -55,6 +57,3 @@ def effect(reference: Distribution, window: Distribution) -> float | None:
 
 def _rows(count: float) -> str:
     return f"{count:.3g} row" if count == 1 else f"{count:.3g} rows"
-
-
-_WORDS = {"num": "numbers", "cat": "categories"}

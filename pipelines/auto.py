@@ -1,4 +1,4 @@
-"""The monitor that a model without one gets by itself (contract section 4)."""
+"""The monitor that a model without one gets by itself."""
 
 import hashlib
 import re

@@ -1,10 +1,12 @@
 """Which windows of a monitor are due, given what is stored."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
-from core.config import MonitorConfig, RowsReference, RowWindows, TimeWindows, model_key
+from core.config import MonitorConfig, RowsReference, TimeWindows, model_key
 from core.findings import Run, Window
+from core.records import ModelKey
 from core.times import EPOCH
 from pipelines.reference import first_rows
 from pipelines.schedule import ROW_SETTLE, due_rows, due_times
@@ -18,20 +20,17 @@ def due(engine: Engine, monitor: MonitorConfig, last: Run | None, now: datetime)
     if isinstance(monitor.window, TimeWindows):
         after = last.window.end if last else first_seen(engine, monitor.name, now)
         yield from due_times(monitor.window, after, now)
-    else:
-        yield from _due_rows(engine, monitor, monitor.window, (last, now))
+    elif position := _position(engine, monitor, last, now):
+        ahead = Tumbling(monitor.window.rows, position, now - ROW_SETTLE)
+        yield from _due_rows(engine, model_key(monitor.model), ahead, last.window.end if last else EPOCH)
 
 
-def _due_rows(
-    engine: Engine, monitor: MonitorConfig, plan: RowWindows, where: tuple[Run | None, datetime]
-) -> Iterator[Window]:
-    last, now = where
-    model, after = model_key(monitor.model), _position(engine, monitor, last, now)
-    end = last.window.end if last else EPOCH
-    while after:
-        windows = due_rows(row_spans(engine, model, Tumbling(plan.rows, after, now - ROW_SETTLE)), end)
+def _due_rows(engine: Engine, model: ModelKey, ahead: Tumbling, end: datetime) -> Iterator[Window]:
+    """All of them, a bounded number read at once; `end` is that of the window before."""
+    while spans := row_spans(engine, model, ahead):
+        windows = due_rows(spans, end)
         yield from windows
-        after, end = (windows[-1].rows.last, windows[-1].end) if windows and windows[-1].rows else (None, end)
+        ahead, end = replace(ahead, after=spans[-1].last), windows[-1].end
 
 
 def _position(engine: Engine, monitor: MonitorConfig, last: Run | None, now: datetime) -> tuple[datetime, str] | None:

@@ -50,11 +50,10 @@ def _compare(task: Task, detector: FieldDetector, comparison: _Comparison, alpha
 def _without_reference(task: Task) -> list[Finding]:
     """A segment is compared with itself; with everything else it would differ without any drift."""
     return [
-        task.finding(Place(f.version, f.segment, rows=f.rows), Score(None, None, reason=_no_rows(f.segment)))
+        task.finding(
+            Place(f.version, f.segment, rows=f.rows),
+            Score(None, None, reason=f"the reference has no rows of {f.segment}"),
+        )
         for f in task.look.fields()
         if f.reference is None
     ]
-
-
-def _no_rows(segment: str) -> str:
-    return f"the reference has no rows of {segment}"

@@ -12,35 +12,26 @@ _WORDS = {"num": "numbers", "cat": "categories"}
 def schema_findings(subject: Subject, look: Look) -> list[Finding]:
     """Findings of the kind `schema`: without a score, with the reason."""
     return [
-        subject.finding(STEP, Place(found.version, "", name, found.rows, look.reference_rows), score, "schema")
+        subject.finding(STEP, place, Score(None, None, reason=reason), "schema")
         for found in look.fields()
         if not found.segment
-        for name, score in sorted(_differences(found).items(), key=lambda item: item[0])
+        for name, reason in sorted(_differences(found).items())
+        for place in [Place(found.version, "", name, found.rows, look.reference_rows)]
     ]
 
 
-def _differences(found: Fields) -> dict[str, Score]:
-    reference = found.reference or set()
-    said = {
-        **{field.name: _missing(field, found.window) for field in reference - found.window},
-        **{field.name: _extra(field, reference) for field in found.window - reference},
-    }
-    return {name: Score(None, None, reason=reason) for name, reason in said.items()}
+def _differences(found: Fields) -> dict[str, str]:
+    """Why a field is not compared, or not under every kind it has."""
+    window, reference = found.window, found.reference or set()
+    names = {field.name for field in window ^ reference}
+    return {name: _reason(_kinds(name, window), _kinds(name, reference)) for name in names}
 
 
-def _missing(field: Field, window: set[Field]) -> str:
-    other = [f for f in window if f.name == field.name]
-    return (
-        f"the window holds {_WORDS[other[0].kind]}, the reference {_WORDS[field.kind]}"
-        if other
-        else "in the reference, but no row of the window has a value"
-    )
+def _kinds(name: str, fields: set[Field]) -> str:
+    return " and ".join(sorted(_WORDS[field.kind] for field in fields if field.name == name))
 
 
-def _extra(field: Field, reference: set[Field]) -> str:
-    other = [f for f in reference if f.name == field.name]
-    return (
-        f"the window holds {_WORDS[field.kind]}, the reference {_WORDS[other[0].kind]}"
-        if other
-        else "not in the reference"
-    )
+def _reason(window: str, reference: str) -> str:
+    if window and reference:
+        return f"the window holds {window}, the reference {reference}"
+    return "not in the reference" if window else "in the reference, but no row of the window has a value"

@@ -14,7 +14,7 @@ from pipelines.worker import Worker
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Probability of a false alarm of one step in one look, shared out over all it compares (contract section 4).
+# Probability of a false alarm of one step in one look, shared out over all it compares.
 ALPHA = 0.05
 
 Predictor = Callable[[ModelKey, str], Predict]

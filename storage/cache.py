@@ -15,6 +15,8 @@ MOST_BYTES = 256 * 2**20
 
 
 class Reader(Protocol):
+    """Reads the rows of a relation; `storage.windows` says what."""
+
     def totals(self, relation: Relation, segment: str) -> list[Totals]: ...
 
     def parts(

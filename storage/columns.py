@@ -12,6 +12,8 @@ from storage.faults import code_of, store_error
 RESULT_FORMAT = "Arrow"
 INSERT_FORMAT = "ArrowStream"
 
+STRINGS = pa.map_(pa.string(), pa.string())
+
 
 def from_result(body: bytes) -> pa.Table:
     """The table in a result of RESULT_FORMAT. StoreError when it holds an error's text or ends too early."""

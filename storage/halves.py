@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from core.records import TIME, Half, ModelKey, Payload, RequestKey
 from core.times import to_micros
+from storage.columns import STRINGS
 from storage.engine import Engine
 
-_STRINGS = pa.map_(pa.string(), pa.string())
 _SAME = ("source", "status", "error", "latency", "trace_id", "body")
 IDS_PER_QUERY = 500  # parameters travel in the URL of a server's query
 
@@ -57,7 +57,7 @@ class StoreHalves:
         for name in ("time", "received"):
             columns[name] = pa.array([getattr(h, name) for h in halves], pa.int64()).cast(TIME)
         for name in ("tags", "headers"):
-            columns[name] = pa.array([list(dict(getattr(h, name)).items()) for h in halves], _STRINGS)
+            columns[name] = pa.array([list(dict(getattr(h, name)).items()) for h in halves], STRINGS)
         columns["status"] = pa.array(columns["status"], pa.uint16())
         columns["body"] = pa.array([b"" if done else h.body for h in halves], pa.binary())
         columns["done"] = pa.array([done] * len(halves), pa.uint8())

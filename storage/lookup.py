@@ -46,13 +46,10 @@ class Wanted:
 
 def find(engine: Engine, wanted: Wanted) -> list[dict[str, Any]]:
     """Rows of that prediction id, else all rows of that request id. Conflicts and other models give several."""
-    where = [_equal("namespace", wanted.namespace), _equal("model", wanted.model)]
-    if wanted.time is not None:
-        where.append("toDate(time) = toDate({time:DateTime64(6, 'UTC')})")
+    day = "toDate(time) = toDate({time:DateTime64(6, 'UTC')})" if wanted.time is not None else ""
+    where = _and("id IN {ids:Array(String)}", *_of_model(wanted), day)
     params = {"namespace": wanted.namespace, "model": wanted.model, "time": wanted.time}
-    condition = " AND ".join(c for c in where if c)
-    ids = [wanted.id, f"{wanted.id}-0"]
-    found = _select(engine, f"id IN {{ids:Array(String)}}{_and(condition)}", {**params, "ids": ids})
+    found = _select(engine, where, {**params, "ids": [wanted.id, f"{wanted.id}-0"]})
     exact = [row for row in found if row["id"] == wanted.id]
     requests = {(row["namespace"], row["model"], row["time"]): row for row in found}.values()
     return exact or [r for first in requests for r in _rows_of_request(engine, first, wanted.id)]
@@ -82,10 +79,9 @@ def list_predictions(engine: Engine, wanted: Filter) -> list[dict[str, Any]]:
 
 def orphans(engine: Engine, wanted: Wanted) -> list[Half]:
     """Halves under that request id whose other half has not come."""
-    where = [_equal("namespace", wanted.namespace), _equal("model", wanted.model)]
-    condition = " AND ".join(c for c in where if c)
+    where = _and("request_id = {id:String} AND done = 0", *_of_model(wanted))
     rows = engine.rows(
-        f"SELECT {HALF_COLUMNS} FROM halves FINAL WHERE request_id = {{id:String}} AND done = 0{_and(condition)}",
+        f"SELECT {HALF_COLUMNS} FROM halves FINAL WHERE {where}",
         {"id": wanted.id, "namespace": wanted.namespace, "model": wanted.model},
     )
     return [half_of(row) for row in rows]
@@ -122,9 +118,13 @@ def _select(engine: Engine, where: str, params: dict[str, Any]) -> list[dict[str
     return engine.rows(f"SELECT * FROM predictions WHERE {where} {_LATEST}", params)
 
 
+def _of_model(wanted: Wanted) -> tuple[str, str]:
+    return _equal("namespace", wanted.namespace), _equal("model", wanted.model)
+
+
 def _equal(column: str, value: str) -> str:
     return f"{column} = {{{column}:String}}" if value else ""
 
 
-def _and(condition: str) -> str:
-    return f" AND {condition}" if condition else ""
+def _and(*conditions: str) -> str:
+    return " AND ".join(condition for condition in conditions if condition)

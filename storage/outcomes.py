@@ -9,7 +9,16 @@ import pyarrow as pa
 from core.findings import Explanation, Finding, RowScore, RowSpan, Run, Window
 from core.records import TIME
 from core.times import EPOCH
+from storage.columns import STRINGS
 from storage.engine import Engine
+
+# Types that Arrow would not infer from the values alone.
+_TYPES = {
+    **dict.fromkeys(("score", "threshold", "p_value", "effect", "prediction", "baseline"), pa.float64()),
+    **dict.fromkeys(("window_start", "window_end", "started", "finished", "first_received", "last_received"), TIME),
+    **dict.fromkeys(("values", "errors"), pa.map_(pa.string(), pa.float64())),
+    "versions": STRINGS,
+}
 
 
 class Outcome(NamedTuple):
@@ -49,15 +58,6 @@ def _run_row(run: Run) -> dict[str, Any]:
 
 def _times(window: Window) -> dict[str, datetime]:
     return {"window_start": window.start, "window_end": window.end}
-
-
-# Types that Arrow would not infer from the values alone.
-_TYPES = {
-    **dict.fromkeys(("score", "threshold", "p_value", "effect", "prediction", "baseline"), pa.float64()),
-    **dict.fromkeys(("window_start", "window_end", "started", "finished", "first_received", "last_received"), TIME),
-    **dict.fromkeys(("values", "errors"), pa.map_(pa.string(), pa.float64())),
-    "versions": pa.map_(pa.string(), pa.string()),
-}
 
 
 def _insert(engine: Engine, table: str, rows: Iterable[dict[str, Any]]) -> None:

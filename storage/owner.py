@@ -40,6 +40,12 @@ class Owner(NamedTuple):
         )
 
 
+def reachable(host: str, port: int) -> str:
+    """The URL by which this machine reaches a server that listens on `host`, be it one address or all of them."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
 @contextmanager
 def announced(folder: Path, url: str, token: str) -> Iterator[Owner]:
     """Tell other processes that this one owns `folder` and answers at `url`; enter it once the server answers."""

@@ -9,7 +9,7 @@ from core.times import rfc3339
 from storage.cursor import pack, unpack
 from storage.engine import Engine
 
-# Columns of the API's rows, contract section 3.
+# Columns of the API's rows.
 SHOWN = (
     "run, revision, monitor, step, namespace, model, version, segment, field, window_start, window_end, score,"
     " threshold, fired, p_value, effect, reference_rows, window_rows, reason"

@@ -68,12 +68,14 @@ class RemoteModel:
         inputs: Sequence[Mapping[str, Any]],
         names: Mapping[str, tuple[str, ...]],
     ) -> None:
-        self._post, self._inputs, self._names = post, inputs, names
+        self._post, self._names = post, names
+        ordered = sorted(inputs, key=lambda f: (f["tensor"], f["position"]))
+        self._tensors = [(name, list(group)) for name, group in groupby(ordered, key=lambda f: f["tensor"])]
 
     def __call__(self, rows: Floats, fields: Sequence[str]) -> dict[str, Floats]:
         column = {name: rows[:, j] for j, name in enumerate(fields)}
         try:
-            sent = encode([self._tensor(name, list(group), column) for name, group in self._by_tensor()])
+            sent = encode([_tensor(name, group, column) for name, group in self._tensors])
             answer = self._post(sent.body, sent.headers)
             payload = decode(answer.data, "response", Hints(answer.headers.get("content-type", "")))
         except Rejected as error:
@@ -82,14 +84,10 @@ class RemoteModel:
             raise StepFailed(f"the model takes a field that the window does not have: {error}") from None
         return self._numbers(payload.tensors, len(rows))
 
-    def _by_tensor(self) -> list[tuple[str, list[Mapping[str, Any]]]]:
-        ordered = sorted(self._inputs, key=lambda f: (f["tensor"], f["position"]))
-        return [(name, list(group)) for name, group in groupby(ordered, key=lambda f: f["tensor"])]
-
-    def _tensor(self, name: str, group: list[Mapping[str, Any]], column: Mapping[str, Floats]) -> Tensor:
-        values = np.column_stack([column[field["field"]] for field in group])
-        return Tensor(name, values, group[0]["datatype"])
-
     def _numbers(self, tensors: Sequence[Tensor], rows: int) -> dict[str, Floats]:
         shaped = blocks([aligned(t, rows) for t in tensors], lambda tensor, width: self._names.get(tensor, ()))
         return {name: b.values[:, j] for b in shaped if b.kind == "num" for j, name in enumerate(b.names)}
+
+
+def _tensor(name: str, group: Sequence[Mapping[str, Any]], column: Mapping[str, Floats]) -> Tensor:
+    return Tensor(name, np.column_stack([column[field["field"]] for field in group]), group[0]["datatype"])

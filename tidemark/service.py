@@ -54,7 +54,7 @@ def prepare(engine: Engine, config: Config) -> None:
     """Tables up to date, kept for as long as the configuration says."""
     for name in migrate(engine):
         log.info("applied %s", name)
-    apply_retention(engine, {**config.retention})
+    apply_retention(engine, config.retention)
 
 
 def check_monitors(engine: Engine, config: Config) -> None:
@@ -71,15 +71,13 @@ def check_monitors(engine: Engine, config: Config) -> None:
 def owned_store(engine: Engine, listener: socket.socket) -> Iterator[ASGI]:
     """The embedded engine over HTTP under /clickhouse/: read-only, but for other commands of this user."""
     from storage.chdb_engine import EmbeddedEngine
-    from storage.owner import announced
+    from storage.owner import announced, reachable
     from storage.serve import clickhouse_app, writes_with
 
     assert isinstance(engine, EmbeddedEngine)
     token = secrets.token_urlsafe(32)
     host, port = listener.getsockname()[:2]
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    shown = f"[{reachable}]" if ":" in reachable else reachable
-    with announced(engine.folder, f"http://{shown}:{port}/clickhouse", token):
+    with announced(engine.folder, f"{reachable(host, port)}/clickhouse", token):
         yield clickhouse_app(engine.handles, writes_with(token))
 
 

@@ -51,7 +51,7 @@ def detect(body: bytes, hints: Hints = JSON) -> str:
 
 
 def _field_count(tensor: Tensor) -> int:
-    """A table has a field for each column; what is wider or deeper is one field (contract section 2)."""
+    """A table has a field for each column; what is wider or deeper is one field."""
     width = tensor.values.shape[1] if tensor.values.ndim == 2 else 1
     return width if width <= WIDEST else 1
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.formats.values import EXACT, objects
+from collectors.fields import EXACT
+from collectors.formats.values import objects
 from core.errors import Rejected
 
 # BF16 is the upper half of an FP32, which numpy does not know.

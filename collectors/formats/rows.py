@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from collectors.fields import WIDEST
 from collectors.formats.body import inside
 from collectors.formats.values import NUMERIC, Cells, beyond_exact, flatten, numbers, texts
 from core.config import Limits
@@ -16,8 +17,6 @@ from core.errors import Rejected
 from core.records import Tensor
 
 _CELL_BYTES = 4  # the least a cell of an object takes in JSON: a body of b bytes holds at most b / 4 of them
-
-_WIDEST = 1024  # a wider tensor is one field (contract section 2)
 
 
 def by_rows(name: str, rows: list[Any], limits: Limits) -> tuple[Tensor, ...]:
@@ -45,7 +44,7 @@ def by_kind(name: str, cells: Cells, columns: Sequence[str] = ()) -> tuple[Tenso
     `columns` are the names of the second axis. Scalars get the shape (1,).
     """
     values = _array(cells)
-    is_table = len(cells.shape) == 2 and 1 < cells.shape[1] <= _WIDEST
+    is_table = len(cells.shape) == 2 and 1 < cells.shape[1] <= WIDEST
     if values.dtype == object and is_table and cells.kinds & {int, float, bool}:
         return _split(name, cells, columns or [f"{name}_{j}" for j in range(cells.shape[1])])
     return (_tensor(name, values.reshape(cells.shape or (1,)), columns),)

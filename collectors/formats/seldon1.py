@@ -52,9 +52,8 @@ def _data(data: Any, limits: Limits) -> tuple[Tensor, ...]:
     if type(names) is not list or set(map(type, names)) - {str}:
         raise Rejected(400, "bad_names", "a list of texts is expected", "names")
     check_count(len(names), limits)
-    cells = (
-        _part("ndarray", flatten, data["ndarray"]) if "ndarray" in data else _part("tensor", _tensor, data["tensor"])
-    )
+    key, read = ("ndarray", flatten) if "ndarray" in data else ("tensor", _tensor)
+    cells = _part(key, read, data[key])
     if names and len(cells.shape) == 1 and len(names) == len(cells.flat):
         cells = cells._replace(shape=(1, len(names)))  # one row without the list around it
     if names and len(cells.shape) == 2 and len(names) != cells.shape[1]:

@@ -9,7 +9,7 @@ from collectors.formats.values import scalar_text
 from core.errors import Rejected
 from core.records import HalfKind, Payload
 
-# The first is the tensor's name whichever key held it (contract section 2).
+# The first is the tensor's name whichever key held it.
 _KEYS: dict[HalfKind, tuple[str, str]] = {"request": ("instances", "inputs"), "response": ("predictions", "outputs")}
 
 

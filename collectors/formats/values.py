@@ -11,9 +11,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from collectors.fields import EXACT
 from core.errors import Rejected
 
-EXACT = 2**53  # float64 holds every integer up to here (IEEE 754); beyond it integers are kept as text
 MOST_AXES = 32  # numpy's limit
 NUMERIC = {int, float, bool, NoneType}
 _TEXTUAL = {str, NoneType}
@@ -122,7 +122,7 @@ def _text(cell: Any) -> str | None:
     if cell is None or type(cell) is str:
         return cell
     if type(cell) is float:
-        return str(int(cell)) if cell.is_integer() else repr(cell)  # 3 and 3.0 are one category (contract section 2)
+        return str(int(cell)) if cell.is_integer() else repr(cell)  # 3 and 3.0 are one category
     if type(cell) is dict and cell.keys() == {"b64"} and type(cell["b64"]) is str:  # TensorFlow Serving's bytes
         decoded: str = from_base64(objects([cell["b64"]]))[0]
         return decoded

@@ -15,7 +15,7 @@ from collectors.exchanges import Naming
 from collectors.fields import Block, declared
 from collectors.rows import BadRow, Defaults, RowsRead, check_models, too_many_fields
 from collectors.rows.blocks import block
-from collectors.rows.scalars import MOST_STATUS, SCALARS, constant, infos, new_ids, tag_column
+from collectors.rows.scalars import MOST_STATUS, ROLES, SCALARS, constant, infos, new_ids, tag_column
 from collectors.rows.stream import read_stream
 from collectors.rows.times import believable, column_times, time_text
 from core.config import Limits
@@ -23,8 +23,7 @@ from core.errors import Rejected
 from core.options import nearest
 from core.records import PREDICTIONS, TIME, FieldInfo, ModelKey, Role
 
-_ROLES: Mapping[str, Role] = {"inputs": "input", "outputs": "output"}
-_PREFIXES = (*_ROLES, "tags")
+_PREFIXES = (*ROLES, "tags")
 _Columns = dict[str, pa.Array]
 _REASONS = {
     "model": ("no_model", "say which model the prediction is of"),
@@ -165,8 +164,8 @@ def _built(
 
 def _field(batch: pa.RecordBatch, name: str) -> Iterator[tuple[Role, Block]]:
     head, _, field = name.partition(".")
-    if head in _ROLES and batch.column(name).null_count < len(batch):
-        yield _ROLES[head], block(field, batch.column(name), name)
+    if head in ROLES and batch.column(name).null_count < len(batch):
+        yield ROLES[head], block(field, batch.column(name), name)
 
 
 def _times_and_tags(batch: pa.RecordBatch, sent: pa.Array, defaults: Defaults) -> _Columns:

@@ -36,7 +36,7 @@ def read_json(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Nami
         raise Rejected(400, "bad_shape", "expected an object with a list 'predictions'", "predictions")
     if unknown := document.keys() - {"model", "version", "namespace", "predictions"}:
         raise Rejected(400, "unknown_key", "known keys: model, version, namespace, predictions", min(unknown))
-    said = {k: _name(document[k], k) for k in ("model", "version", "namespace") if document.get(k) is not None}
+    said = {k: _text(document[k], k) for k in ("model", "version", "namespace") if document.get(k) is not None}
     named = Defaults(**{**defaults._asdict(), **said})
     return _read(document["predictions"], named, naming)
 
@@ -80,13 +80,9 @@ def _read(records: Iterable[Any], defaults: Defaults, naming: Callable[[ModelKey
             groups[ModelKey(said["namespace"], said["model"]), said["version"]].append(row)
     check_models(len(groups))
     built = [_built(model, rows, defaults, naming(model)) for (model, _), rows in groups.items()]
-    batches = [batch for batch, _ in built] or [_empty()]
+    batches = [batch for batch, _ in built] or [pa.RecordBatch.from_pylist([], schema=PREDICTIONS)]
     new = all(row.scalars["id"] is None for rows in groups.values() for row in rows)
     return RowsRead(concat(batches), rejected, [info for _, infos in built for info in infos], new)
-
-
-def _empty() -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist([], schema=PREDICTIONS)
 
 
 def _checked(record: Any, defaults: Defaults) -> _Row:
@@ -100,21 +96,21 @@ def _checked(record: Any, defaults: Defaults) -> _Row:
 
 
 def _scalars(record: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
-    model = _name(record.get("model") or defaults.model, "model")
+    model = _text(record.get("model") or defaults.model, "model")
     if not model:
         raise Rejected(400, "no_model", "say which model the prediction is of", "model")
     time, original = settled_time(read_time(record.get("time"), defaults.received), defaults.received)
     return {
-        "namespace": _name(record.get("namespace") or defaults.namespace, "namespace"),
+        "namespace": _text(record.get("namespace") or defaults.namespace, "namespace"),
         "model": model,
-        "version": _name(record.get("version") or defaults.version, "version"),
+        "version": _text(record.get("version") or defaults.version, "version"),
         "id": _id(record.get("id")),
         "time": time,
         "status": _status(record.get("status")),
         "latency": _number(record, "latency", np.nan, (0, np.inf)),
         "weight": _number(record, "weight", 1.0, (1e-300, 1e300)),
-        "error": _name(record.get("error") or "", "error"),
-        "trace_id": _name(record.get("trace_id") or defaults.trace_id, "trace_id"),
+        "error": _text(record.get("error") or "", "error"),
+        "trace_id": _text(record.get("trace_id") or defaults.trace_id, "trace_id"),
         "tags": [*_tags(record.get("tags")), *original],
     }
 
@@ -140,7 +136,7 @@ def _built(
     return batch, infos(model, rows[0].scalars["version"], fields)
 
 
-def _name(value: Any, field: str) -> str:
+def _text(value: Any, field: str) -> str:
     if not isinstance(value, str):
         raise Rejected(400, "bad_value", f"expected text, found {type(value).__name__}", field)
     return value

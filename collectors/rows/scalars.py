@@ -11,7 +11,7 @@ from core.records import PREDICTIONS, TIME, FieldInfo, ModelKey, Role
 
 SCALARS = ("id", "time", "status", "error", "latency", "trace_id", "weight", "model", "version", "namespace")
 MOST_STATUS = 999
-_ROLES: Mapping[str, Role] = {"inputs": "input", "outputs": "output"}
+ROLES: Mapping[str, Role] = {"inputs": "input", "outputs": "output"}
 
 
 def new_ids(rows: int) -> list[str]:
@@ -41,7 +41,7 @@ def infos(model: ModelKey, version: str, maps: Mapping[str, pa.MapArray]) -> lis
     """Fields sent by name: each would be a tensor of its own if the model were called."""
     columns = ((*name.split("_"), column.keys.dictionary.to_pylist()) for name, column in maps.items())
     return [
-        FieldInfo(model, version, name, _ROLES[side], kind, name, 0, 1, "BYTES" if kind == "cat" else "FP64")
+        FieldInfo(model, version, name, ROLES[side], kind, name, 0, 1, "BYTES" if kind == "cat" else "FP64")
         for side, kind, names in columns
         for name in names
     ]

@@ -1,4 +1,4 @@
-"""Event times as senders write them: read, and put right when they cannot be meant (contract section 1)."""
+"""Event times as senders write them: read, and put right when they cannot be meant."""
 
 from typing import Any
 

@@ -61,10 +61,6 @@ async def answer_json(send: Send, status: int, value: Any) -> None:
     await answer(send, status, orjson.dumps(value), [(b"content-type", b"application/json")])
 
 
-def _too_large(limit: int) -> Rejected:
-    return Rejected(413, "too_large", f"the body is over {limit} bytes (limits.body_bytes)")
-
-
 def as_rejected(error: Exception) -> Rejected:
     """An error of our own is a 500, and the payload a dead letter all the same."""
     if isinstance(error, Rejected):
@@ -83,8 +79,13 @@ async def answer_error(send: Send, error: Rejected | Overloaded) -> None:
 
 
 def problem(error: Rejected | Overloaded) -> tuple[int, dict[str, Any]]:
+    """The status and the body of problem details."""
     if isinstance(error, Overloaded):
         return 503, {"type": "about:blank", "title": "Not accepted for now", "status": 503, "detail": str(error)}
     named = {"field": error.field} if error.field else {}
     body = {"type": "about:blank", "title": error.code.replace("_", " "), "status": error.status}
     return error.status, {**body, "detail": str(error), "reason": error.code, **named}
+
+
+def _too_large(limit: int) -> Rejected:
+    return Rejected(413, "too_large", f"the body is over {limit} bytes (limits.body_bytes)")

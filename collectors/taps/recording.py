@@ -24,7 +24,7 @@ _LIMITS = Limits()
 class Call:
     """A call as it went by. `received` is microseconds since 1970, `seconds` how long the answer took.
 
-    `error` says why the upstream gave no whole answer; '' when it did.
+    `error` says why there was no whole answer, '' when there was.
     """
 
     headers: Mapping[str, str]

@@ -34,7 +34,6 @@ READERS = {
     "application/x-ndjson": read_ndjson,
     "application/vnd.apache.arrow.stream": read_arrow,
 }
-_GZIP = b"\x1f\x8b"
 
 
 class RowsTap:
@@ -82,18 +81,16 @@ class RowsTap:
         if reader is None:
             accepted = ", ".join(READERS)
             raise Rejected(415, "bad_content_type", f"'{content_type}' is not one of: {accepted}", "content-type")
-        if body[:2] == _GZIP:
-            body = unzip(body, self._limits.body_bytes)
-        return reader(body, self._defaults(headers, query), self._names)
+        plain = unzip(body, self._limits.body_bytes)
+        return reader(plain, self._defaults(headers, query), self._names)
 
     def _defaults(self, headers: Mapping[str, str], query: str) -> Defaults:
         said = {name: values[-1] for name, values in parse_qs(query).items()}
         if unknown := said.keys() - {"model", "version", "namespace"}:
             raise Rejected(400, "unknown_key", "known parameters: model, version, namespace", min(unknown))
-        model = said.get("model", "")
         return Defaults(
             said.get("namespace", "default"),
-            model,
+            said.get("model", ""),
             said.get("version", ""),
             SOURCE,
             self._clock(),

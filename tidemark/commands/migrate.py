@@ -15,7 +15,7 @@ def run(arguments: Namespace) -> int:
     engine = open_engine(arguments.store)
     try:
         applied = migrate(engine)
-        apply_retention(engine, {**config.retention})
+        apply_retention(engine, config.retention)
         days = retention(engine)
     finally:
         engine.close()

@@ -24,7 +24,7 @@ def run(arguments: Namespace) -> int:
     if arguments.host not in LOOPBACK and not password:
         raise ConfigError(f"--host {arguments.host} lets other machines write: set ${PASSWORD} first")
     from storage.chdb_engine import EmbeddedEngine
-    from storage.owner import announced
+    from storage.owner import announced, reachable
     from tidemark.app import App, Routes
     from tidemark.listen import Listen
     from tidemark.listen import run as answer
@@ -38,7 +38,7 @@ def run(arguments: Namespace) -> int:
             logging.getLogger("tidemark").info("applied %s", name)
         token = secrets.token_urlsafe(32)
         host, port = listener.getsockname()[:2]
-        stack.enter_context(announced(engine.folder, f"http://{host}:{port}", token))
+        stack.enter_context(announced(engine.folder, reachable(host, port), token))
         app = clickhouse_app(engine.handles, _authorise(token, password))
         answer(App(Routes(api=app), _nothing, _nothing), listener, f"tidemark serve-store: {engine.url}")
     return 0
