@@ -44,6 +44,7 @@ def stored(batch: pa.RecordBatch) -> pa.RecordBatch:
     columns = {
         **{name: _constant(PREDICTIONS.field(name).type, count) for name in PREDICTIONS.names},
         "id": batch.column("id"),
+        "namespace": pa.repeat("default", count),
         "model": batch.column("model"),
         "time": batch.column("time"),
         "received": batch.column("time"),

@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PlainSerializer,
     Tag,
     ValidationError,
     model_validator,
@@ -21,14 +22,14 @@ from pydantic import (
 from core.config_errors import duplicate_key, explain, not_yaml
 from core.errors import ConfigError
 from core.records import ModelKey, Role
-from core.times import duration
+from core.times import duration, duration_text
 
 
 def _duration(value: object) -> timedelta:
     return value if isinstance(value, timedelta) else duration(str(value))
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(duration_text, when_used="json")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")]
 Severity = Literal["page", "ticket", "info"]
 TapName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="one part of a URL's path")]
@@ -183,10 +184,6 @@ class Limits(Strict):
     spool_bytes: Annotated[int, Field(ge=2**20)] = 256 * 2**20
 
 
-class Pairing(Strict):
-    orphan_after: Duration = timedelta(minutes=10)
-
-
 Named = TypeVar("Named", tuple[TapConfig, ...], tuple[MonitorConfig, ...])
 
 
@@ -213,7 +210,6 @@ class Config(Strict):
     taps: Annotated[tuple[TapConfig, ...], AfterValidator(_named_apart)] = ()
     monitors: Annotated[tuple[MonitorConfig, ...], AfterValidator(_named_apart)] = ()
     limits: Limits = Limits()
-    pairing: Pairing = Pairing()
     retention: Mapping[str, Annotated[int, Field(ge=1, description="days")]] = {}
     auto: bool = Field(default=True, description="give a model without a monitor one by itself")
 
@@ -221,9 +217,18 @@ class Config(Strict):
         """The declaration of a model, the empty one when there is none."""
         return self._models().get(key, ModelConfig())
 
+    @property
+    def watched(self) -> tuple[MonitorConfig, ...]:
+        """The monitors, their models with the namespace that is declared for them: `team-a/income`."""
+        return tuple(monitor.model_copy(update={"model": self._full_name(monitor.model)}) for monitor in self.monitors)
+
     def key_of(self, name: str) -> ModelKey:
         """The key of a model that is known only by name, as on the path of an inference."""
         return next((key for key in self._models() if key.model == name), model_key(name))
+
+    def _full_name(self, model: str) -> str:
+        key = self.key_of(model)
+        return model if key == model_key(model) else f"{key.namespace}/{key.model}"
 
     def _models(self) -> dict[ModelKey, ModelConfig]:
         return {model_key(name, declared.namespace): declared for name, declared in self.models.items()}

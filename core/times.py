@@ -47,5 +47,14 @@ def duration(text: str) -> timedelta:
         raise ValueError(f"'{text}' is longer than the calendar") from None
 
 
+def duration_text(length: timedelta) -> str:
+    """What `duration` reads: `1h30m`; parts of a second are left out."""
+    seconds, parts = int(length.total_seconds()), []
+    for unit, size in sorted(_UNITS.items(), key=lambda item: -item[1]):
+        count, seconds = divmod(seconds, size)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts) or "0s"
+
+
 def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -12,7 +12,7 @@ ROWS = 1000
 
 def automatic(config: Config, models: Iterable[ModelKey]) -> list[MonitorConfig]:
     """One for each of `models` that no monitor names, when the configuration allows it."""
-    watched = {model_key(monitor.model) for monitor in config.monitors}
+    watched = {model_key(monitor.model) for monitor in config.watched}
     return [_monitor(model) for model in models if model not in watched] if config.auto else []
 
 

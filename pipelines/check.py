@@ -25,7 +25,7 @@ def mistakes(config: Config, engine: Engine | None = None) -> list[str]:
     added = references.stored(engine) if engine else []
     return [
         f"monitor {monitor.name}: {problem}"
-        for monitor in config.monitors
+        for monitor in config.watched
         for problem in (*_steps(monitor), *_reference(monitor, config, added))
     ]
 
@@ -38,7 +38,7 @@ def unknown(config: Config, engine: Engine | None = None) -> list[str]:
     known = _known_fields(config, engine)
     return [
         f"monitor {monitor.name}: {problem}"
-        for monitor in config.monitors
+        for monitor in config.watched
         for fields in [known.get(model_key(monitor.model), set())]
         for problem in (*_model(monitor, known), *_outputs(monitor, fields), *_fields(monitor, config, fields))
     ]

@@ -58,7 +58,7 @@ class Runner:
     def monitors(self) -> Sequence[MonitorConfig]:
         """Those of the configuration and the automatic ones."""
         models = runs.models(self._engine) if self._config.auto else []
-        return [*self._config.monitors, *automatic(self._config, models)]
+        return [*self._config.watched, *automatic(self._config, models)]
 
     def run(self, stop: Event) -> None:
         """Until `stop`; what goes wrong in one round is logged and tried again in the next."""

@@ -84,7 +84,7 @@ class Watching:
         self._stop = Event()
         # A daemon: a step that asks a model which never answers must not keep the process from ending.
         self._thread = Thread(target=self._run, name="pipeline", daemon=True)
-        self._monitors: Callable[[], Sequence[MonitorConfig]] = lambda: shared.config.monitors
+        self._monitors: Callable[[], Sequence[MonitorConfig]] = lambda: shared.config.watched
         self._interrupt: Callable[[], None] = lambda: None
 
     def monitors(self) -> Sequence[MonitorConfig]:

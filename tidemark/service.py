@@ -107,7 +107,7 @@ class Parts:
 
         engine, config = self._shared.engine, self._shared.config
         names = self._collecting.names if self._collecting else Names(config)
-        monitors = self._watching.monitors if self._watching else lambda: config.monitors
+        monitors = self._watching.monitors if self._watching else lambda: config.watched
         routers = [
             predictions.routes(engine, names),
             models.routes(engine),

@@ -239,3 +239,13 @@ def test_a_file_that_is_not_utf8_is_a_config_error(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes("models: {café: {}}".encode("latin-1"))
     with pytest.raises(ConfigError, match=r"latin\.yaml: cannot be read"):
         load(tmp_path / "latin.yaml")
+
+
+def test_a_monitor_watches_its_model_in_the_namespace_declared_for_it() -> None:
+    steps = "steps: [{name: d, use: ks}]"
+    monitors = "\n".join(
+        f"  - {{name: {name}, model: {model}, reference: {{first_rows: 9}}, window: {{rows: 9}}, {steps}}}"
+        for name, model in (("a", "fraud"), ("b", "income"), ("c", "team-b/churn"))
+    )
+    declared = parse(f"models: {{fraud: {{namespace: team-a}}}}\nmonitors:\n{monitors}\n")
+    assert [monitor.model for monitor in declared.watched] == ["team-a/fraud", "income", "team-b/churn"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.times import duration, from_micros, micros, rfc3339, to_micros
+from core.times import duration, duration_text, from_micros, micros, rfc3339, to_micros
 
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 MOMENTS = st.datetimes(datetime(1900, 1, 2), datetime(2299, 12, 30), timezones=ZONES)
@@ -86,3 +86,8 @@ def test_a_text_that_is_no_duration_is_an_error(text: str) -> None:
 
 def test_a_week_is_seven_days() -> None:
     assert duration("8w") == timedelta(days=56)
+
+
+@given(st.integers(0, 10**9))
+def test_a_duration_is_read_back_as_it_was_written(seconds: int) -> None:
+    assert duration(duration_text(timedelta(seconds=seconds))) == timedelta(seconds=seconds)

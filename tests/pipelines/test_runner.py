@@ -220,3 +220,11 @@ def test_the_loop_ends_when_told(engine: Engine) -> None:
     stop.set()
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_a_model_is_watched_in_the_namespace_declared_for_it(engine: Engine) -> None:
+    process = Process(engine, config(more="models: {m: {namespace: team-a}}"))
+    process.tick(NOON)
+    store(engine, {"a": numbers(0, 1200)}, namespace="team-a")
+    (run,) = process.tick(NOON + 11 * MINUTE)
+    assert (run.namespace, run.model, run.rows) == ("team-a", "m", 600)

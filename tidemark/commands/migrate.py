@@ -1,6 +1,7 @@
 """`tidemark migrate`: the store's tables up to date, kept for as long as the configuration says."""
 
 from argparse import Namespace
+from pathlib import Path
 
 import orjson
 
@@ -15,7 +16,8 @@ def run(arguments: Namespace) -> int:
     engine = open_engine(arguments.store)
     try:
         applied = migrate(engine)
-        apply_retention(engine, config.retention)
+        if arguments.config or Path("tidemark.yaml").exists():  # without one nobody has said how long to keep what
+            apply_retention(engine, config.retention)
         days = retention(engine)
     finally:
         engine.close()
