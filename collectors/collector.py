@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event, Lock
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -19,10 +20,11 @@ from collectors.recent import Seen
 from collectors.spool import ROWS_PER_INSERT, Outcomes, Spool
 from core.errors import StoreUnavailable
 from core.metrics import Metrics
-from core.protocols import Sink
+from core.protocols import Journal, Sink
 from core.records import DeadLetter, FieldInfo, Half, ModelKey
 
 FLUSH_SECONDS = 1.0  # so that each table gets about one part a second
+SLACK_MICROS = 1_000_000  # a clock may step back between receiving a half and handing it over
 
 log = logging.getLogger("tidemark.collector")
 
@@ -32,6 +34,7 @@ class Ports:
     """What a collector is wired to. `naming` knows the fields of a model; `clock` gives microseconds since 1970."""
 
     sink: Sink
+    journal: Journal
     pairing: Pairing
     naming: Callable[[ModelKey], Naming]
     metrics: Metrics
@@ -47,6 +50,13 @@ class Accepted:
     duplicate: int
 
 
+class Into(NamedTuple):
+    """Where a tap brings what it accepts: first into the journal, then to the collector."""
+
+    collector: "Collector"
+    journal: Journal
+
+
 class Collector:
     def __init__(self, ports: Ports) -> None:
         self._ports, self._metrics, self._pairing = ports, ports.metrics, ports.pairing
@@ -54,6 +64,7 @@ class Collector:
         self._spool = Spool(ports.sink, ports.spool_bytes, outcomes)
         self._exchanges: list[Exchange] = []
         self._exchange_bytes = 0
+        self._flushed = 0  # when the last flush that stored everything began
         self._oldest = 0  # when the oldest thing not stored yet was received; 0 = nothing waits
         self._duplicates = Duplicates(ports.metrics)
         self._known_fields: set[FieldInfo] = set()
@@ -149,6 +160,12 @@ class Collector:
             raise
         finally:
             self._metrics.waiting_halves.set(len(self._pairing))
+        self._tell_journal(now)
+
+    def _tell_journal(self, now: int) -> None:
+        """Pairs that the last flush found in the store are rows since this one, and halves were kept if they waited."""
+        self._ports.journal.stored(self._flushed - self._pairing.patience - SLACK_MICROS)
+        self._flushed = now
 
     def _build(self) -> None:
         """Exchanges to rows in the spool."""

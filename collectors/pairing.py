@@ -24,10 +24,17 @@ log = logging.getLogger("tidemark.collector")
 
 
 class Pairing:
-    """`decode` fills the payload of a half that comes back from the store; `patience` is in seconds."""
+    """`decode` fills the payload of a half that comes back from the store; `patience` is in seconds.
 
-    def __init__(self, store: HalfStore, decode: Callable[[Half], Half], patience: float = PATIENCE_SECONDS) -> None:
-        self._store, self._decode, self._patience = store, decode, int(patience * 1e6)
+    Halves received before `started` come from the log: the log may have forgotten their other half, because their
+    prediction is stored.
+    """
+
+    def __init__(
+        self, store: HalfStore, decode: Callable[[Half], Half], patience: float = PATIENCE_SECONDS, started: int = 0
+    ) -> None:
+        self._store, self._decode, self._started = store, decode, started
+        self.patience = int(patience * 1e6)
         self._waiting: dict[tuple[RequestKey, HalfKind], Half] = {}
         self._displaced: list[Half] = []  # same key and kind as a waiting one, other content: both are kept
         self._completed: list[Half] = []
@@ -66,7 +73,8 @@ class Pairing:
         StoreUnavailable leaves them all waiting. Call `settle` when what was returned is stored.
         """
         with self._lock:
-            due = [h for h in self._waiting.values() if h.received + self._patience <= now] + self._displaced
+            due = [h for h in self._waiting.values() if h.received + self.patience <= now] + self._displaced
+        due = self._without_predicted(due)
         if not due:
             return []
         self._store.keep(due)
@@ -78,6 +86,15 @@ class Pairing:
         if self._completed:
             self._store.complete(self._completed)
             self._completed = []
+
+    def _without_predicted(self, due: list[Half]) -> list[Half]:
+        """Lets go of halves from the log whose prediction is stored."""
+        keys = {half.key for half in due if half.received < self._started}
+        predicted = self._store.predicted(keys) if keys else {}
+        done = [half for half in due if half.received <= predicted.get(half.key, -1)]
+        self._completed += self._released(done)  # one of them may lie in the store as well
+        chosen = {id(half) for half in done}
+        return [half for half in due if id(half) not in chosen]
 
     def _released(self, due: Sequence[Half]) -> list[Half]:
         """Let go of halves that are in the store; returns those that no partner has reached meanwhile."""

@@ -184,6 +184,14 @@ class Limits(Strict):
     spool_bytes: Annotated[int, Field(ge=2**20)] = 256 * 2**20
 
 
+class Wal(Strict):
+    """The log that an event is in before its 2xx; senders get 503 when it is full."""
+
+    dir: str | None = Field(default=None, description="beside an embedded store <its folder>-wal, else ./tidemark-wal")
+    bytes: Annotated[int, Field(ge=2**20)] = 2**30
+    fsync: bool = Field(default=True, description="without it a power loss, but no crash of the process, loses events")
+
+
 Named = TypeVar("Named", tuple[TapConfig, ...], tuple[MonitorConfig, ...])
 
 
@@ -210,6 +218,7 @@ class Config(Strict):
     taps: Annotated[tuple[TapConfig, ...], AfterValidator(_named_apart)] = ()
     monitors: Annotated[tuple[MonitorConfig, ...], AfterValidator(_named_apart)] = ()
     limits: Limits = Limits()
+    wal: Wal = Wal()
     retention: Mapping[str, Annotated[int, Field(ge=1, description="days")]] = {}
     auto: bool = Field(default=True, description="give a model without a monitor one by itself")
 

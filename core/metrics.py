@@ -52,6 +52,15 @@ class Metrics:
         )
         self.last_received = gauge("tidemark_last_received_timestamp_seconds", "When a prediction last came.", *_MODEL)
 
+        self.log_bytes = gauge(
+            "tidemark_log_bytes",
+            "What the write-ahead log holds; rises while the store is away, up to wal.bytes, then events are shed.",
+        )
+        self.log_damaged_bytes = gauge(
+            "tidemark_log_damaged_bytes",
+            "Bytes of the write-ahead log that cannot be read and are in its quarantine; a rise means a failing disk.",
+        )
+
         # Models
         self.inferences = counter(
             "tidemark_inference_total",

@@ -1,6 +1,7 @@
 """Where rooms that do not know each other meet; wired together in `tidemark/`."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import pyarrow as pa
@@ -20,6 +21,19 @@ class Sink(Protocol):
     def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None: ...
 
 
+class Journal(Protocol):
+    """The log in front of the store: what is in it survives a crash, until it is stored."""
+
+    def append(self, frame: bytes) -> Awaitable[AbstractContextManager[object]]:
+        """Done once the frame is on disk; what it holds is handed to the collector inside the context.
+
+        Overloaded when the log is full or the disk refuses, Rejected for a frame too large for it.
+        """
+
+    def stored(self, before: int) -> None:
+        """Everything handed over before that time, microseconds since 1970, is in the store."""
+
+
 class HalfStore(Protocol):
     """Where halves wait whose other half has not come: any collector over the same store finds them."""
 
@@ -30,6 +44,9 @@ class HalfStore(Protocol):
 
     def complete(self, halves: Sequence[Half]) -> None:
         """Mark halves whose other half came."""
+
+    def predicted(self, keys: Collection[RequestKey]) -> Mapping[RequestKey, int]:
+        """Those whose predictions are stored, with when they were last received, in microseconds."""
 
 
 class Predict(Protocol):

@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -27,19 +27,27 @@ class StoreHalves:
         self._insert(halves, done=0)
 
     def kept(self, keys: Collection[RequestKey]) -> list[Half]:
-        by_model: dict[ModelKey, list[str]] = defaultdict(list)
-        for key in sorted(keys):
-            by_model[ModelKey(key.namespace, key.model)].append(key.request_id)
-        return [
-            half
-            for model, ids in by_model.items()
-            for start in range(0, len(ids), IDS_PER_QUERY)
-            for half in self._kept(model, ids[start : start + IDS_PER_QUERY])
-        ]
+        return [half for model, ids in _by_model(keys) for half in self._kept(model, ids)]
 
     def complete(self, halves: Sequence[Half]) -> None:
         if halves:
             self._insert(halves, done=1)
+
+    def predicted(self, keys: Collection[RequestKey]) -> dict[RequestKey, int]:
+        found: dict[RequestKey, int] = {}
+        for model, ids in _by_model(keys):
+            found |= self._predicted(model, ids)
+        return found
+
+    def _predicted(self, model: ModelKey, ids: list[str]) -> dict[RequestKey, int]:
+        """A request of several rows has its first under <request id>-0."""
+        first = {f"{id}{row}": id for id in ids for row in ("-0", "")}
+        rows = self._engine.rows(
+            "SELECT id, toUnixTimestamp64Micro(max(received)) AS received FROM predictions "
+            "WHERE namespace = {namespace:String} AND model = {model:String} AND id IN {ids:Array(String)} GROUP BY id",
+            {"namespace": model.namespace, "model": model.model, "ids": [*first]},
+        )
+        return {RequestKey(*model, first[row["id"]]): row["received"] for row in rows}
 
     def _kept(self, model: ModelKey, ids: list[str]) -> list[Half]:
         rows = self._engine.rows(
@@ -62,6 +70,16 @@ class StoreHalves:
         columns["body"] = pa.array([b"" if done else h.body for h in halves], pa.binary())
         columns["done"] = pa.array([done] * len(halves), pa.uint8())
         self._engine.insert("halves", pa.table(columns))
+
+
+def _by_model(keys: Collection[RequestKey]) -> Iterator[tuple[ModelKey, list[str]]]:
+    """The request ids of each model, at most IDS_PER_QUERY at once."""
+    found: dict[ModelKey, list[str]] = defaultdict(list)
+    for key in sorted(keys):
+        found[ModelKey(key.namespace, key.model)].append(key.request_id)
+    for model, ids in found.items():
+        for start in range(0, len(ids), IDS_PER_QUERY):
+            yield model, ids[start : start + IDS_PER_QUERY]
 
 
 def half_of(row: dict[str, Any]) -> Half:

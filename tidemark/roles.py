@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from threading import Event, Thread
 
-from collectors.collector import Collector, Ports
+from collectors.collector import Collector, Into, Ports
 from collectors.naming import Names
 from collectors.pairing import Pairing
+from collectors.recovery import Recovery
 from collectors.taps.events import EventsTap, decoded_again
 from collectors.taps.proxy import Proxied, Taps
 from collectors.taps.recording import Recorder
@@ -20,7 +21,9 @@ from core.errors import StoreError
 from core.metrics import Metrics
 from storage.engine import Engine
 from storage.halves import StoreHalves
+from storage.journal import StoreJournal
 from storage.sink import StoreSink
+from storage.wal import Log
 from tidemark.app import ASGI
 
 PATIENCE_SECONDS = 0.7  # a window under way gets this long twice: to end by itself, and to end when interrupted
@@ -42,23 +45,31 @@ class Shared:
 
 
 class Collecting:
-    """The taps and the thread that stores what they receive."""
+    """The taps, the log, and the thread that stores what they receive."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, wal: Log) -> None:
         config, metrics = shared.config, shared.metrics
         self.names = Names(config)
-        pairing = Pairing(StoreHalves(shared.engine), partial(decoded_again, limits=config.limits))
-        self._collector = Collector(
-            Ports(StoreSink(shared.engine), pairing, self.names, metrics, now_micros, config.limits.spool_bytes)
-        )
-        self.events: ASGI = EventsTap(self._collector, config.limits, metrics, now_micros)
-        self.rows: ASGI = RowsTap(self._collector, self.names, config.limits, metrics, now_micros)
-        recorder = Recorder(self._collector, metrics, config.limits)
+        self._journal = StoreJournal(wal, now_micros)
+        decode = partial(decoded_again, limits=config.limits)
+        pairing = Pairing(StoreHalves(shared.engine), decode, started=now_micros())
+        sink, room = StoreSink(shared.engine), config.limits.spool_bytes
+        self._collector = Collector(Ports(sink, self._journal, pairing, self.names, metrics, now_micros, room))
+        self._recovery = Recovery(self._collector, decode, now_micros)
+        into = Into(self._collector, self._journal)
+        self.events: ASGI = EventsTap(into, config.limits, metrics, now_micros)
+        self.rows: ASGI = RowsTap(into, self.names, config.limits, metrics, now_micros)
+        recorder = Recorder(into, metrics, config.limits)
         self.taps = Taps(Proxied(config, recorder, self.names, metrics, now_micros))
         self._stop = Event()
         self._thread = Thread(target=self._collector.run, args=(self._stop,), name="collector")
 
-    def start(self) -> None:
+        metrics.log_bytes.set_function(lambda: wal.counters().bytes)
+        metrics.log_damaged_bytes.set_function(lambda: wal.counters().damaged.bytes)
+
+    async def start(self) -> None:
+        """What a crash left in the log is taken up before this returns."""
+        await asyncio.to_thread(self._recovery.run, self._journal.left())
         self._thread.start()
 
     async def stop(self) -> None:
@@ -73,7 +84,9 @@ class Collecting:
         try:
             self._collector.close()
         except StoreError as error:
-            log.error("the store cannot be reached: what was received since then is lost: %s", error)
+            log.error(
+                "the store cannot be reached: what is not stored stays in the log until the next start: %s", error
+            )
 
 
 class Watching:
@@ -90,7 +103,7 @@ class Watching:
     def monitors(self) -> Sequence[MonitorConfig]:
         return self._monitors()
 
-    def start(self) -> None:
+    async def start(self) -> None:
         self._thread.start()
 
     async def stop(self) -> None:

@@ -5,7 +5,7 @@ import logging
 import secrets
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import NamedTuple
 
 from collectors.naming import Names
@@ -13,8 +13,10 @@ from core.config import Config
 from core.errors import ConfigError
 from storage import open_engine
 from storage.engine import Engine
+from storage.journal import open_log
 from storage.migrate import migrate
 from storage.retention import apply_retention
+from storage.wal import Log
 from tidemark.app import ASGI, App, Routes
 from tidemark.listen import Listen, run
 from tidemark.roles import Collecting, Shared, Watching
@@ -45,7 +47,8 @@ def serve(role: str, store: str, config: Config, listen: Listen) -> None:
         prepare(engine, config)
         if ROLES[role].watches:
             check_monitors(engine, config)
-        parts = Parts(role, Shared(engine, config))
+        wal = stack.enter_context(closing(open_log(store, config))) if ROLES[role].collects else None
+        parts = Parts(role, Shared(engine, config), wal)
         clickhouse = stack.enter_context(owned_store(engine, listener)) if role == "up" else None
         run(parts.app(clickhouse), listener, f"tidemark {role}: {engine.url}")
 
@@ -82,11 +85,11 @@ def owned_store(engine: Engine, listener: socket.socket) -> Iterator[ASGI]:
 
 
 class Parts:
-    """The roles of one process and the app in front of them."""
+    """The roles of one process and the app in front of them. With a log it collects."""
 
-    def __init__(self, role: str, shared: Shared) -> None:
+    def __init__(self, role: str, shared: Shared, wal: Log | None) -> None:
         self._shared = shared
-        self._collecting = Collecting(shared) if ROLES[role].collects else None
+        self._collecting = Collecting(shared, wal) if wal else None
         self._watching = Watching(shared) if ROLES[role].watches else None
         self._ready = False
 
@@ -119,7 +122,7 @@ class Parts:
     async def _start(self) -> None:
         for part in (self._collecting, self._watching):
             if part:
-                part.start()
+                await part.start()
         self._ready = True
 
     async def _stop(self) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from collectors.cloudevents import Event, half_kind, identity, read, status, tags
-from collectors.collector import Collector
+from collectors.collector import Into
 from collectors.formats import decode
+from collectors.journal import halves_frame
 from collectors.rows.times import read_time, settled_time
 from collectors.taps.asgi import (
     THREAD_BYTES,
@@ -33,8 +35,9 @@ _LIMITS = Limits()
 class EventsTap:
     """Answers 200 with an empty body: KServe's logger takes any other status for an error."""
 
-    def __init__(self, collector: Collector, limits: Limits, metrics: Metrics, clock: Callable[[], int]) -> None:
-        self._collector, self._limits, self._clock = collector, limits, clock
+    def __init__(self, into: Into, limits: Limits, metrics: Metrics, clock: Callable[[], int]) -> None:
+        self._collector, self._journal = into
+        self._limits, self._clock = limits, clock
         self._events = {name: metrics.events.labels(SOURCE, name) for name in ("accepted", "rejected", "shed", "error")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,10 +46,10 @@ class EventsTap:
         try:
             body = await read_body(receive, headers, self._limits.body_bytes)
             with span("receive", headers, tap=SOURCE):
-                if len(body) > THREAD_BYTES:
-                    await asyncio.to_thread(self._take, headers, body)
-                else:
-                    self._take(headers, body)
+                large = len(body) > THREAD_BYTES
+                read = await asyncio.to_thread(self._read, headers, body) if large else self._read(headers, body)
+                if read.halves:
+                    await self._take(read)
             await answer(send, 200)
         except Overloaded as error:
             self._events["shed"].inc()
@@ -56,28 +59,34 @@ class EventsTap:
             self._refuse(rejected, headers, body)
             await answer_error(send, rejected)
 
-    def _take(self, headers: Mapping[str, str], body: bytes) -> None:
+    async def _take(self, read: "_Read") -> None:
+        with await self._journal.append(read.frame):
+            for half in read.halves:
+                self._collector.half(half)
+        self._events["accepted"].inc(len(read.halves))
+
+    def _read(self, headers: Mapping[str, str], body: bytes) -> "_Read":
         """All events of one call. Of several, one that cannot be read costs only itself."""
         self._collector.check_room()
         events = read(headers, body, self._limits)
-        if len(events) == 1:
-            self._one(events[0], headers)
-            return
+        halves = [self._half(events[0], headers)] if len(events) == 1 else self._readable(events, headers, body)
+        return _Read(halves, halves_frame(halves))
+
+    def _readable(self, events: list[Event | Rejected], headers: Mapping[str, str], body: bytes) -> list[Half]:
+        halves = []
         for event in events:
             kept = event.data if isinstance(event, Event) else body
             try:
-                self._one(event, headers)
-            except Overloaded:
-                raise
+                halves.append(self._half(event, headers))
             except Exception as error:
                 self._refuse(as_rejected(error), headers, kept)
                 body = body if isinstance(event, Event) else b""  # kept once; the letters say which event of it
+        return halves
 
-    def _one(self, event: Event | Rejected, headers: Mapping[str, str]) -> None:
+    def _half(self, event: Event | Rejected, headers: Mapping[str, str]) -> Half:
         if isinstance(event, Rejected):
             raise event
-        self._collector.half(half_of(event, headers, self._clock(), self._limits))
-        self._events["accepted"].inc()
+        return half_of(event, headers, self._clock(), self._limits)
 
     def _refuse(self, error: Rejected, headers: Mapping[str, str], body: bytes) -> None:
         self._events["error" if error.status >= 500 else "rejected"].inc()
@@ -85,6 +94,11 @@ class EventsTap:
         self._collector.dead_letter(
             DeadLetter(self._clock(), SOURCE, error.code, error.detail, error.field, body, headers=kept)
         )
+
+
+class _Read(NamedTuple):
+    halves: list[Half]
+    frame: bytes
 
 
 def half_of(event: Event, headers: Mapping[str, str], received: int, limits: Limits = _LIMITS) -> Half:

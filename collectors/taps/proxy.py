@@ -14,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from collectors.naming import Names
-from collectors.taps.asgi import THREAD_BYTES, Receive, Scope, Send, answer_error, header_map
+from collectors.taps.asgi import Receive, Scope, Send, answer_error, header_map
 from collectors.taps.forward import ClientGone, Incoming, UpstreamFailed, bad_gateway, forward, upstream_session
 from collectors.taps.infer_paths import Target, infer_target
 from collectors.taps.metadata import METADATA_SECONDS, Metadata
@@ -122,11 +122,7 @@ class ProxyTap:
             model = self._key_of(target.model)
             await self._metadata.learn(self._client(), model, target.metadata, call.headers.get("host", ""))
             with span("receive", call.headers, tap=self._tap.name, model=model.model):
-                recorder, tap = self._shared.recorder, self._tap
-                if call.passed.bytes > THREAD_BYTES:
-                    await asyncio.to_thread(recorder.record, tap, model, target.version, call)
-                else:
-                    recorder.record(tap, model, target.version, call)
+                await self._shared.recorder.record(self._tap, model, target.version, call)
         except Exception:
             self._shared.metrics.events.labels(self._tap.name, "error").inc()
             log.exception("tap %s: an inference passed but could not be recorded", self._tap.name)

@@ -1,15 +1,18 @@
 """One proxied call as a stored prediction: decoded, named, and handed to the collector."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import uuid4
 
-from collectors.collector import Collector
+from collectors.collector import Into
 from collectors.exchanges import Exchange
 from collectors.formats import decode, error_text
 from collectors.formats.body import unzip
-from collectors.taps.asgi import kept_headers
-from collectors.taps.hints import hints
+from collectors.journal import exchange_frame
+from collectors.taps.asgi import THREAD_BYTES, kept_headers
+from collectors.taps.hints import hints, kept_hints
 from collectors.taps.passed import Copy, Passed
 from core.config import Limits, TapConfig
 from core.errors import Overloaded, Rejected
@@ -44,22 +47,31 @@ class Call:
 
 
 class Recorder:
-    def __init__(self, collector: Collector, metrics: Metrics, limits: Limits) -> None:
-        self._collector, self._metrics, self._limits = collector, metrics, limits
+    def __init__(self, into: Into, metrics: Metrics, limits: Limits) -> None:
+        self._collector, self._journal = into
+        self._metrics, self._limits = metrics, limits
 
-    def record(self, tap: TapConfig, model: ModelKey, version: str, call: Call) -> None:
+    async def record(self, tap: TapConfig, model: ModelKey, version: str, call: Call) -> None:
         """Store the inference, failed ones too; what cannot be decoded is a dead letter."""
         try:
             self._collector.check_room()
+            large, named = call.passed.bytes > THREAD_BYTES, (tap, model, version, call)
+            read = await asyncio.to_thread(self._read, *named) if large else self._read(*named)
+            if read:
+                with await self._journal.append(read.frame):
+                    self._collector.exchange(read.exchange)
+            self._metrics.events.labels(tap.name, "accepted").inc()
         except Overloaded:
             self._metrics.events.labels(tap.name, "shed").inc()
-            return
+
+    def _read(self, tap: TapConfig, model: ModelKey, version: str, call: Call) -> "_Read | None":
+        """None with both bodies in a protocol that nobody here knows: the dead letters say so."""
         request = self._decoded(tap, model, "request", call)
         response = self._decoded(tap, model, "response", call) if _succeeded(call) else Payload(())
-        # With both bodies in a protocol that nobody here knows, the dead letters say so.
-        if request is not None or response is not None:
-            self._collector.exchange(_exchange(tap, model, version, call, (request, response)))
-        self._metrics.events.labels(tap.name, "accepted").inc()
+        if request is None and response is None:
+            return None
+        exchange = _exchange(tap, model, version, call, (request, response))
+        return _Read(exchange, exchange_frame(exchange))
 
     def _decoded(self, tap: TapConfig, model: ModelKey, kind: HalfKind, call: Call) -> Payload | None:
         """One body of the call; None when it cannot be read, which leaves a dead letter."""
@@ -73,6 +85,11 @@ class Recorder:
             letter = DeadLetter(call.received, tap.name, *why, body, *model, headers=kept_headers(headers))
             self._collector.dead_letter(letter)
             return None
+
+
+class _Read(NamedTuple):
+    exchange: Exchange
+    frame: bytes
 
 
 def _exchange(
@@ -91,6 +108,7 @@ def _exchange(
         tap.name,
         trace_id=trace_id(call.headers.get("traceparent", "")),
         tags=tuple((name, call.headers[name]) for name in map(str.lower, tap.tags) if name in call.headers),
+        headers=kept_hints(call.headers),
         body=call.body("request"),
     )
     answered = half._replace(
@@ -100,6 +118,7 @@ def _exchange(
         error=call.error or (said.error or unread if _succeeded(call) else _failure(call.body("response"))),
         latency=call.seconds,
         tags=(),
+        headers=kept_hints(call.passed.headers),
         body=call.body("response"),
     )
     return Exchange(half, answered)

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import ParamSpec, TypeVar
 from urllib.parse import parse_qs
 
-from collectors.collector import Collector
+from collectors.collector import Accepted, Into
 from collectors.formats.body import unzip
+from collectors.journal import rows_frames
 from collectors.naming import Names
 from collectors.rows import BadRow, Defaults, RowsRead, too_many_fields
 from collectors.rows.arrow import read_arrow
@@ -35,12 +38,19 @@ READERS = {
     "application/vnd.apache.arrow.stream": read_arrow,
 }
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def _here(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+    """What asyncio.to_thread does, in this thread."""
+    return work(*args, **named)
+
 
 class RowsTap:
-    def __init__(
-        self, collector: Collector, names: Names, limits: Limits, metrics: Metrics, clock: Callable[[], int]
-    ) -> None:
-        self._collector, self._names, self._limits, self._clock = collector, names, limits, clock
+    def __init__(self, into: Into, names: Names, limits: Limits, metrics: Metrics, clock: Callable[[], int]) -> None:
+        self._collector, self._journal = into
+        self._names, self._limits, self._clock = names, limits, clock
         self._events = {name: metrics.events.labels(SOURCE, name) for name in ("accepted", "rejected", "shed", "error")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,9 +60,7 @@ class RowsTap:
             body = await read_body(receive, headers, self._limits.body_bytes)
             with span("receive", headers, tap=SOURCE):
                 query = scope["query_string"].decode("latin-1")
-                large = len(body) > THREAD_BYTES
-                take = self._take
-                answer = await asyncio.to_thread(take, headers, query, body) if large else take(headers, query, body)
+                answer = await self._take(headers, query, body)
             self._events["accepted"].inc()
             await answer_json(send, 202, answer)
         except Overloaded as error:
@@ -64,18 +72,30 @@ class RowsTap:
             self._collector.dead_letter(self._letter(headers, rejected, body))
             await answer_error(send, rejected)
 
-    def _take(self, headers: Mapping[str, str], query: str, body: bytes) -> dict[str, object]:
-        self._collector.check_room()
-        read = self._read(headers, query, body)
-        if len(read.fields) > self._limits.fields_per_row:
-            raise too_many_fields(self._limits)
-        taken = self._collector.rows(read.batch, read.fields, read.new)
-        for row in read.rejected:
-            self._collector.dead_letter(self._bad_row(row))
+    async def _take(self, headers: Mapping[str, str], query: str, body: bytes) -> dict[str, object]:
+        work = asyncio.to_thread if len(body) > THREAD_BYTES else _here
+        read, frames = await work(self._read, headers, query, body)
+        with ExitStack() as written:
+            for frame in frames:
+                written.enter_context(await self._journal.append(frame))
+            taken = await work(self._hand_over, read)
         rejected = [{"row": r.row, "field": r.field, "reason": r.reason} for r in read.rejected]
         return {"accepted": taken.accepted, "duplicate": taken.duplicate, "rejected": rejected}
 
-    def _read(self, headers: Mapping[str, str], query: str, body: bytes) -> RowsRead:
+    def _hand_over(self, read: RowsRead) -> Accepted:
+        taken = self._collector.rows(read.batch, read.fields, read.new)
+        for row in read.rejected:
+            self._collector.dead_letter(self._bad_row(row))
+        return taken
+
+    def _read(self, headers: Mapping[str, str], query: str, body: bytes) -> tuple[RowsRead, list[bytes]]:
+        self._collector.check_room()
+        read = self._decoded(headers, query, body)
+        if len(read.fields) > self._limits.fields_per_row:
+            raise too_many_fields(self._limits)
+        return read, rows_frames(read.batch, read.fields)
+
+    def _decoded(self, headers: Mapping[str, str], query: str, body: bytes) -> RowsRead:
         content_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         reader = READERS.get(content_type)
         if reader is None:

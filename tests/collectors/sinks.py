@@ -1,6 +1,7 @@
 """Stores in memory that do what a test tells them to."""
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,14 +71,34 @@ class Halves:
         for h in halves:
             self.stored.pop((h.key, h.kind, h.received), None)
 
+    def predicted(self, keys: Collection[RequestKey]) -> dict[RequestKey, int]:
+        self._check()
+        return {}
+
     def _check(self) -> None:
         if self.fails and self.fails.pop(0):
             raise StoreUnavailable("away")
 
 
+@dataclass
+class MemoryJournal:
+    """A log in memory: what is stored stays in it, and `before` says until when it may go."""
+
+    frames: list[bytes] = field(default_factory=list)
+    before: int = 0
+
+    async def append(self, frame: bytes) -> AbstractContextManager[object]:
+        self.frames.append(frame)
+        return nullcontext()
+
+    def stored(self, before: int) -> None:
+        self.before = before
+
+
 def collector(sink: ScriptedSink, halves: HalfStore | None = None, **ports: Any) -> Collector:
     given: dict[str, Any] = {
         "sink": sink,
+        "journal": MemoryJournal(),
         "pairing": Pairing(halves or Halves(), lambda half: half),
         "naming": Names(Config()),
         "metrics": Metrics(),

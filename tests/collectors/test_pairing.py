@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sent import NOW, half
-from sinks import Halves
+from sinks import Halves, MemoryJournal
 
 from collectors.collector import Collector, Ports
 from collectors.exchanges import Exchange
@@ -147,7 +147,9 @@ class Delivery(RuleBasedStateMachine):
 
     def collector(self) -> Collector:
         halves = Pairing(StoreHalves(self.engine), decoded_again)
-        ports = Ports(StoreSink(self.engine), halves, Names(Config()), Metrics(), lambda: self.now, 2**28)
+        ports = Ports(
+            StoreSink(self.engine), MemoryJournal(), halves, Names(Config()), Metrics(), lambda: self.now, 2**28
+        )
         return Collector(ports)
 
     @rule(

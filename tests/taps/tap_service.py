@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from threading import Thread
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import uvicorn
 
-from collectors.collector import Collector, Ports
+from collectors.collector import Collector, Into, Ports
 from collectors.naming import Names
 from collectors.pairing import Pairing
 from collectors.taps.asgi import Receive, Scope, Send
@@ -21,7 +21,7 @@ from collectors.taps.proxy import Proxied, Taps
 from collectors.taps.recording import Recorder
 from collectors.taps.rows import RowsTap
 from core.config import Config
-from core.errors import StoreUnavailable
+from core.errors import Overloaded, StoreUnavailable
 from core.metrics import Metrics
 from core.records import DeadLetter, FieldInfo, Half, RequestKey
 from tidemark.app import App, Routes
@@ -31,9 +31,11 @@ SECONDS = 5
 
 @dataclass
 class Memory:
-    """A sink and a half store."""
+    """A sink, a half store and a journal, which is `full` when told so."""
 
     away: bool = False
+    full: bool = False
+    frames: list[bytes] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     halves: list[Half] = field(default_factory=list)
@@ -55,6 +57,17 @@ class Memory:
         return [half for half in self.halves if half.key in keys]
 
     def complete(self, halves: Sequence[Half]) -> None: ...
+
+    def predicted(self, keys: Collection[RequestKey]) -> dict[RequestKey, int]:
+        return {}
+
+    async def append(self, frame: bytes) -> AbstractContextManager[object]:
+        if self.full:
+            raise Overloaded("the log is full")
+        self.frames.append(frame)
+        return nullcontext()
+
+    def stored(self, before: int) -> None: ...
 
 
 @dataclass
@@ -132,10 +145,11 @@ class Host:
         """All taps of `config`, wired as the application wires them."""
         memory, metrics, names = Memory(), Metrics(), Names(config)
         pairing = Pairing(memory, decoded_again)
-        taken = collector(Ports(memory, pairing, names, metrics, clock, config.limits.spool_bytes))
-        taps = Taps(Proxied(config, Recorder(taken, metrics, config.limits), names, metrics, clock))
-        events = EventsTap(taken, config.limits, metrics, clock)
-        rows = RowsTap(taken, names, config.limits, metrics, clock)
+        taken = collector(Ports(memory, memory, pairing, names, metrics, clock, config.limits.spool_bytes))
+        into = Into(taken, memory)
+        taps = Taps(Proxied(config, Recorder(into, metrics, config.limits), names, metrics, clock))
+        events = EventsTap(into, config.limits, metrics, clock)
+        rows = RowsTap(into, names, config.limits, metrics, clock)
         self._app = App(Routes(taps, events, rows, taps), nothing, nothing)
         yield Service(self._server.servers[0].sockets[0].getsockname()[1], memory, taken, metrics)
         if self._loop:

@@ -25,7 +25,7 @@ def _post(summary: str, answers: dict[str, str], *content_types: str) -> dict[st
 
 _EVENTS = _post(
     "CloudEvents with inference requests and responses: binary, structured or batch",
-    {"200": "received; the body is empty"},
+    {"200": "received and on disk; the body is empty"},
     "application/json",
     "application/octet-stream",
     "application/cloudevents+json",
