@@ -18,8 +18,14 @@ log = logging.getLogger("tidemark.collector")
 class Recovery:
     """`decode` fills the payload of a half. Nothing else stores or hands over while it runs."""
 
-    def __init__(self, collector: Collector, decode: Callable[[Half], Half], clock: Callable[[], int]) -> None:
-        self._collector, self._decode, self._clock = collector, decode, clock
+    def __init__(
+        self,
+        collector: Collector,
+        decode: Callable[[Half], Half],
+        clock: Callable[[], int],
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
+        self._collector, self._decode, self._clock, self._retry_seconds = collector, decode, clock, retry_seconds
 
     def run(self, frames: Iterable[bytes]) -> None:
         """Halves and rows keep their ids and the time they were received, so what is stored already stays one row.
@@ -61,7 +67,7 @@ class Recovery:
             self._collector.flush()
         except StoreUnavailable as error:
             log.warning("the log holds more than memory takes, and the store cannot be reached: %s", error)
-            time.sleep(RETRY_SECONDS)
+            time.sleep(self._retry_seconds)
 
     def _unreadable(self, frame: bytes, error: Exception) -> None:
         detail = f"{type(error).__name__}: {error}"

@@ -30,7 +30,7 @@ class Roles(NamedTuple):
 @pytest.fixture
 def roles(tmp_path: Path) -> Iterator[Roles]:
     config = tmp_path / "tidemark.yaml"
-    config.write_text(CONFIG)
+    config.write_text(f"{CONFIG}wal: {{dir: {tmp_path / 'wal'}}}\n")
     ports = [free_port() for _ in range(3)]
     store = f"clickhouse://127.0.0.1:{ports[0]}/tidemark"
     commands = (

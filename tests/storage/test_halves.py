@@ -71,3 +71,12 @@ def test_any_number_can_be_asked_for(store: Engine, several: int) -> None:
     sent = [half(f"a-rather-long-request-id-of-a-sender-{n}") for n in range(several)]
     halves.keep(sent)
     assert len(halves.kept({h.key for h in sent})) == several
+
+
+def test_it_tells_when_predictions_were_received_by_their_request(engine: Engine) -> None:
+    rows = [("one", 5), ("two-0", 6), ("two-1", 6), ("one", 7)]
+    values = ", ".join(f"('default', 'm', '{id}', toDateTime64({n}, 6), toDateTime64({n}, 6))" for id, n in rows)
+    engine.command(f"INSERT INTO predictions (namespace, model, id, time, received) VALUES {values}")
+    asked = {RequestKey("default", model, id) for model in ("m", "n") for id in ("one", "two", "three")}
+    found = {RequestKey("default", "m", "one"): 7_000_000, RequestKey("default", "m", "two"): 6_000_000}
+    assert StoreHalves(engine).predicted(asked) == found

@@ -249,3 +249,12 @@ def test_a_recording_that_fails_does_not_touch_the_answer(
             assert connection.recv(10_000).endswith(ONE_ANSWERED)
         assert service.events("m", 3) == {"error": 3}
     assert [record.name for record in caplog.records] == ["tidemark.tap"] * 3
+
+
+def test_a_full_log_lets_calls_pass_unrecorded(upstream: Upstream, start: Callable[..., Service]) -> None:
+    service = start(upstream)
+    service.memory.full = True
+    upstream.answering(ok(ONE_ANSWERED))
+    assert post(service.port, INFER, ONE).body == ONE_ANSWERED
+    assert service.events("m") == {"shed": 1}
+    assert not service.memory.rows and not service.memory.letters

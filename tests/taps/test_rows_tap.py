@@ -127,3 +127,14 @@ def test_a_full_spool_is_answered_503_and_nothing_of_it_is_kept(
     assert len(service.predictions(10_000)) == 10_000
     assert service.collector.waiting_bytes == 0
     assert service.events("api") == {"accepted": 1, "shed": 2}
+
+
+def test_what_the_log_does_not_take_is_answered_503_and_never_stored(service: Service) -> None:
+    service.memory.full = True
+    answer = post(service, rows({"id": "a", "inputs": {"x": 1}}))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    service.memory.full = False
+    assert post(service, rows({"id": "b", "inputs": {"x": 1}})).status_code == 202
+    assert [row["id"] for row in service.predictions()] == ["b"]
+    assert service.events("api", 2) == {"shed": 1, "accepted": 1}
+    assert len(service.memory.frames) == 1

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import orjson
 import pyarrow as pa
 import pytest
 
-from collectors.collector import Collector, Ports
+from collectors.collector import Collector, Into, Ports
 from collectors.naming import Names
 from collectors.pairing import Pairing
 from collectors.taps.events import EventsTap, decoded_again
@@ -29,7 +30,7 @@ EVENT = {
 
 
 class Letters:
-    """A store that keeps only dead letters."""
+    """A store that keeps only dead letters, and a journal that keeps nothing."""
 
     def __init__(self) -> None:
         self.letters: list[DeadLetter] = []
@@ -47,6 +48,14 @@ class Letters:
         return []
 
     def complete(self, halves: Sequence[Half]) -> None: ...
+
+    def predicted(self, keys: Iterable[RequestKey]) -> dict[RequestKey, int]:
+        return {}
+
+    async def append(self, frame: bytes) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def stored(self, before: int) -> None: ...
 
 
 def failing_once() -> Callable[[], int]:
@@ -71,10 +80,11 @@ def failing_once() -> Callable[[], int]:
 )
 def test_an_error_of_its_own_is_answered_counted_and_kept(tap: str, headers: dict[str, str], body: bytes) -> None:
     store, metrics, names, clock = Letters(), Metrics(), Names(Config()), failing_once()
-    collector = Collector(Ports(store, Pairing(store, decoded_again), names, metrics, lambda: 0, 2**20))
+    collector = Collector(Ports(store, store, Pairing(store, decoded_again), names, metrics, lambda: 0, 2**20))
+    into = Into(collector, store)
     apps: dict[str, ASGI] = {
-        "events": EventsTap(collector, Limits(), metrics, clock),
-        "api": RowsTap(collector, names, Limits(), metrics, clock),
+        "events": EventsTap(into, Limits(), metrics, clock),
+        "api": RowsTap(into, names, Limits(), metrics, clock),
     }
     status, said = asyncio.run(called(apps[tap], headers, body))
     collector.flush()
