@@ -83,8 +83,9 @@ def run(demo: Demo, console: Console) -> int:
 
 
 def _fresh(folder: Path) -> Path:
-    """The demo's own folder, without the store of an earlier demo."""
-    shutil.rmtree(folder / "store", ignore_errors=True)
+    """The demo's own folder, without the store and the log of an earlier demo."""
+    for part in ("store", "store-wal"):
+        shutil.rmtree(folder / part, ignore_errors=True)
     folder.mkdir(exist_ok=True)
     return folder
 
