@@ -108,7 +108,7 @@ def _of_rows(batch: pa.RecordBatch) -> bytes:
 
 
 def _rows(content: memoryview) -> Rows:
-    with pa.ipc.open_stream(pa.py_buffer(content)) as reader:
+    with pa.ipc.open_stream(bytes(content)) as reader:  # copied: behind the kind it lies at an odd address
         batch = reader.read_next_batch()
     fields = [FieldInfo(ModelKey(*model), *rest) for model, *rest in _loads(batch.schema.metadata[_FIELDS])]
     return Rows(batch.replace_schema_metadata(None), fields)

@@ -41,7 +41,11 @@ class Recovery:
                 unread += 1
                 self._unreadable(frame, error)
         if taken or unread:
-            log.info("the log held %d halves and rows not known to be stored, and %d unreadable frames", taken, unread)
+            log.info(
+                "took up from the log what was not known to be stored: %d rows and halves; %d frames cannot be read",
+                taken,
+                unread,
+            )
 
     def _take(self, frame: bytes) -> int:
         found = read_frame(frame, self._decode)
