@@ -20,6 +20,7 @@ def run() -> list[Row]:
         store = Path(folder) / "store"
         subprocess.run([sys.executable, "-m", "benchmarks.fill", str(store), str(ROWS), str(DAYS)], check=True)
         with up("auto: false", store) as service:
+            service.wait_for("SELECT count() = 0 FROM system.merges", 120)  # of the filling, not of the lookups
             milliseconds = [_milliseconds(service, k * (ROWS // LOOKUPS)) for k in range(LOOKUPS)]
             (scanned,) = service.query(f"SELECT count() AS rows FROM predictions WHERE id = '{_id(1)}'")
     median, worst = statistics.median(milliseconds), max(milliseconds)
