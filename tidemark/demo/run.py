@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -153,11 +154,16 @@ def _tell(told: Told, console: Console, store: str, url: str) -> None:
     """What happened, whether anything was lost, and what to try."""
     kept = f"{told.rows} predictions were answered, {told.rows - told.lost} of them are stored, {told.lost} lost."
     sql = "SELECT field, max(score) AS worst, any(threshold) FROM results GROUP BY field ORDER BY worst DESC"
-    console.print(f"[bold]1.[/] {_found(told)}")
+    console.print(f"\n[bold]1.[/] {_found(told)}")
     console.print(f"[bold]2.[/] {kept}")
-    console.print(f'[bold]3.[/] Try:  tidemark query {store} "{sql}"', soft_wrap=True)
+    console.print(f'[bold]3.[/] Try:  {_program()} query {store} "{sql}"', soft_wrap=True)
     if url:
         console.print(f"   and in a browser: {url}/docs, {url}/metrics", soft_wrap=True)
+
+
+def _program() -> str:
+    """As the user called it: from a fresh clone `tidemark` alone is not on the path."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "tidemark" else "tidemark"
 
 
 def _found(told: Told) -> str:
