@@ -23,14 +23,12 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        self._declare_delivery()
+        self._declare_models()
+        self._declare_findings()
 
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(name, text, labels, registry=self.registry)
-
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(name, text, labels, registry=self.registry)
-
-        # Delivery
+    def _declare_delivery(self) -> None:
+        counter, gauge = self._counter, self._gauge
         self.events = counter(
             "tidemark_events_total",
             "Events a tap received, by what became of them: accepted, rejected (4xx), shed (429/503), error.",
@@ -51,7 +49,6 @@ class Metrics:
             "tidemark_waiting_halves", "Requests or responses whose other half has not come yet."
         )
         self.last_received = gauge("tidemark_last_received_timestamp_seconds", "When a prediction last came.", *_MODEL)
-
         self.log_bytes = gauge(
             "tidemark_log_bytes",
             "What the write-ahead log holds; rises while the store is away, up to wal.bytes, then events are shed.",
@@ -61,8 +58,8 @@ class Metrics:
             "Bytes of the write-ahead log that cannot be read and are in its quarantine; a rise means a failing disk.",
         )
 
-        # Models
-        self.inferences = counter(
+    def _declare_models(self) -> None:
+        self.inferences = self._counter(
             "tidemark_inference_total",
             "Predictions stored, by the status of their answer.",
             *_MODEL,
@@ -74,7 +71,9 @@ class Metrics:
         )
         self.registry.register(self.inference_latency)
 
-        # Findings: one family for every step, so that a new detector needs no new panel or rule
+    def _declare_findings(self) -> None:
+        """One family for every step, so that a new detector needs no new panel or rule."""
+        counter, gauge = self._counter, self._gauge
         self.score = gauge("tidemark_score", "A step's statistic over its newest window.", *_FINDING)
         self.threshold = gauge("tidemark_threshold", "The score above which the step fires.", *_FINDING)
         self.fired = gauge("tidemark_fired", "1 when the step fired on its newest window.", *_FINDING)
@@ -85,6 +84,12 @@ class Metrics:
         self.last_run = gauge(
             "tidemark_last_run_timestamp_seconds", "End of the newest window a monitor has gone through.", *_MONITOR
         )
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
 
 
 class LatencyHistogram:
