@@ -11,8 +11,8 @@ from fastapi_offline import FastAPIOffline
 from tidemark.api import errors
 
 DESCRIPTION = (
-    "A 2xx to what is sent means: received and on disk, fsynced in the write-ahead log. No crash loses it, and it can "
-    "be queried within about a second. The proxy tap answers first and logs within 50 ms: a crash between costs it."
+    "A 2xx to what is sent means: received and on disk, fsynced in the write-ahead log. Killing the process does not "
+    "lose it, and it can be queried within about a second. The proxy tap answers first and logs afterwards."
 )
 
 # FastAPI's own spans would be of probes, scrapes and readers: Tidemark's traces are those of predictions.
