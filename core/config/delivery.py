@@ -1,0 +1,35 @@
+"""What the collectors are told: taps, limits, the log."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from core.config.types import Strict
+
+TapName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="one part of a URL's path")]
+
+
+class TapConfig(Strict):
+    """A reverse proxy at /tap/<name>/ in front of one inference server."""
+
+    name: TapName
+    upstream: Annotated[str, Field(pattern=r"^https?://")]
+    tags: tuple[str, ...] = Field((), description="request headers kept as tags of the prediction")
+
+
+class Limits(Strict):
+    """What is refused (413) or not accepted for now (503)."""
+
+    body_bytes: Annotated[int, Field(ge=1024)] = 64 * 2**20
+    rows_per_request: Annotated[int, Field(ge=1)] = 1_000_000
+    fields_per_row: Annotated[int, Field(ge=1)] = 10_000
+    events_per_batch: Annotated[int, Field(ge=1)] = 10_000
+    spool_bytes: Annotated[int, Field(ge=2**20)] = 256 * 2**20
+
+
+class Wal(Strict):
+    """The log that an event is in before its 2xx; senders get 503 when it is full."""
+
+    dir: str | None = Field(default=None, description="beside an embedded store <its folder>-wal, else ./tidemark-wal")
+    bytes: Annotated[int, Field(ge=2**20)] = 2**30
+    fsync: bool = Field(default=True, description="without it a power loss, but no crash of the process, loses events")
