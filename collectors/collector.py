@@ -1,30 +1,29 @@
-"""Takes what the taps receive and brings it to the sink: pairs halves, tells duplicates, builds columns, counts.
+"""Brings what was accepted to the sink: pairs halves, tells duplicates, builds columns, counts.
 
-The receiving side (`half`, `exchange`, `rows`, `dead_letter`) only puts things on lists and returns in microseconds;
-one thread in `run` empties them into the sink about once a second.
+The receiving side (`half`, `exchange`, `rows`, `dead_letter`) only puts things on lists and returns in microseconds.
+One thread empties them into the sink: `cut` says what belongs to the next flush, `flush` stores that.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Event, Lock
+from threading import RLock
 from typing import NamedTuple
 
 import pyarrow as pa
 
+from collectors.arrivals import Arrivals, Arrived
+from collectors.building import BUILT_AT_ONCE, Builder
 from collectors.counting import count_stored
-from collectors.duplicates import Duplicates
-from collectors.exchanges import Exchange, Group, Naming, to_rows
-from collectors.pairing import FOREVER, Pairing, half_bytes
+from collectors.duplicates import Duplicates, Told
+from collectors.exchanges import Exchange, Group, Naming
+from collectors.ledger import Ledger, Line, Tally, exchange_rows, half_rows, line_of, rows_of, tally
+from collectors.pairing import FOREVER, Pairing, Swept, Waiting
 from collectors.recent import Seen
 from collectors.spool import ROWS_PER_INSERT, Outcomes, Spool
-from core.errors import StoreUnavailable
 from core.metrics import Metrics
-from core.protocols import Journal, Sink
+from core.protocols import START, Position, Sink
 from core.records import DeadLetter, FieldInfo, Half, ModelKey
-
-FLUSH_SECONDS = 1.0  # so that each table gets about one part a second
-SLACK_MICROS = 1_000_000  # a clock may step back between receiving a half and handing it over
 
 log = logging.getLogger("tidemark.collector")
 
@@ -34,11 +33,11 @@ class Ports:
     """What a collector is wired to. `naming` knows the fields of a model; `clock` gives microseconds since 1970."""
 
     sink: Sink
-    journal: Journal
     pairing: Pairing
     naming: Callable[[ModelKey], Naming]
     metrics: Metrics
     clock: Callable[[], int]
+    ledger: Ledger
     spool_bytes: int
 
 
@@ -49,161 +48,205 @@ class Accepted:
     accepted: int
     duplicate: int
 
+    def __add__(self, other: "Accepted") -> "Accepted":
+        return Accepted(self.accepted + other.accepted, self.duplicate + other.duplicate)
 
-class Into(NamedTuple):
-    """Where a tap brings what it accepts: first into the journal, then to the collector."""
 
-    collector: "Collector"
-    journal: Journal
+class Cut(NamedTuple):
+    """The halves that waited, and the marks of the newest that had come, when everything before went into a flush."""
+
+    waiting: Sequence[Waiting]
+    recent: Sequence[int]
 
 
 class Collector:
     def __init__(self, ports: Ports) -> None:
         self._ports, self._metrics, self._pairing = ports, ports.metrics, ports.pairing
-        outcomes = Outcomes(lambda batch: count_stored(batch, ports.metrics), self.dead_letter)
-        self._spool = Spool(ports.sink, ports.spool_bytes, outcomes)
-        self._exchanges: list[Exchange] = []
-        self._exchange_bytes = 0
-        self._flushed = 0  # when the last flush that stored everything began
-        self._oldest = 0  # when the oldest thing not stored yet was received; 0 = nothing waits
+        self.ledger = ports.ledger
+        self.lock = RLock()  # what is taken inside it is on one side of a `cut`
+        self._arrivals = Arrivals(self.lock)
         self._duplicates = Duplicates(ports.metrics)
+        self._builder = Builder(ports.naming, self._duplicates, ports.ledger, self._bury)
+        self._spool = Spool(ports.sink, ports.spool_bytes, Outcomes(self._stored, self._refused))
         self._known_fields: set[FieldInfo] = set()
         self._new_fields: set[FieldInfo] = set()
-        self._lock = Lock()
-        self._wake = Event()
+        self._oldest = 0  # when the oldest thing that is not stored was received; 0 = nothing waits
 
     @property
     def waiting_bytes(self) -> int:
         """Memory that everything takes which was accepted and is not stored."""
-        return self._exchange_bytes + self._pairing.bytes + self._spool.bytes
+        return self._arrivals.bytes + self._builder.bytes + self._pairing.bytes + self._spool.bytes
 
-    def check_room(self) -> None:
-        """Overloaded when nothing more can be taken for now."""
-        self._spool.check_room(self._exchange_bytes + self._pairing.bytes)
+    @property
+    def full(self) -> bool:
+        """Memory takes nothing more for now."""
+        return self.waiting_bytes >= self._ports.spool_bytes
 
-    def half(self, half: Half) -> None:
-        """A request or a response on its own. Overloaded when there is no room."""
-        self.check_room()
-        result = self._pairing.add(half)
-        if isinstance(result, Exchange):
-            self.exchange(result)
-        elif result is Seen.DUPLICATE:
-            self._metrics.duplicates.labels(half.key.namespace, half.key.model).inc()
+    @property
+    def half_full(self) -> bool:
+        return 2 * self.waiting_bytes >= self._ports.spool_bytes
+
+    @property
+    def fills_an_insert(self) -> bool:
+        """So many rows have come that they need not wait for others."""
+        return self._arrivals.rows + self._spool.rows >= ROWS_PER_INSERT
+
+    def half(self, half: Half, before: Position = START) -> None:
+        """A request or a response on its own, and the place in the log behind which its frame lies."""
+        with self.lock:
+            found = self._pairing.add(half, before)
+            line = line_of(half)
+            if isinstance(found, Exchange):
+                other = found.response if found.request is half else found.request
+                assert other is not None
+                self._arrivals.exchange(found)
+                self.ledger.count(line, "accepted", exchange_rows(found) - half_rows(other))
+            elif found is Seen.DUPLICATE:
+                self._metrics.duplicates.labels(line.namespace, line.model).inc()
+            else:
+                self.ledger.count(line, "accepted", half_rows(half))
+
+    def waiting_half(self, half: Half, before: Position, mark: int) -> None:
+        """A half that waited when a process ended, and that the ledger knows. Nothing else has come yet."""
+        self._pairing.wait(half, before, mark)
 
     def exchange(self, exchange: Exchange) -> None:
         """A request with its response."""
-        size = sum(half_bytes(half) for half in exchange if half is not None)
-        with self._lock:
-            self._exchanges.append(exchange)
-            self._exchange_bytes += size
-            self._oldest = self._oldest or exchange.first.received
+        self._arrivals.exchange(exchange)
 
     def rows(self, batch: pa.RecordBatch, fields: Sequence[FieldInfo], new: bool = False) -> Accepted:
         """Rows of the schema PREDICTIONS; those sent before with the same content are left out.
 
         `new`: their ids were made here, so none of them can have been sent before.
         """
-        self.check_room()
-        fresh = batch if new else self._duplicates.left_out(batch)
-        self._notice(fields)
-        self._spool.add(fresh)
-        self._oldest = self._oldest or self._ports.clock()
-        if self._spool.rows >= ROWS_PER_INSERT:
-            self._wake.set()
-        return Accepted(len(fresh), len(batch) - len(fresh))
+        return self.told_rows(self.tell(batch, new), fields)
+
+    def tell(self, batch: pa.RecordBatch, new: bool) -> Told:
+        """The slow part of `rows`: which of them have been sent before."""
+        return Told(batch, Tally(), Tally()) if new else self._duplicates.told(batch)
+
+    def told_rows(self, told: Told, fields: Sequence[FieldInfo]) -> Accepted:
+        """The rest of it."""
+        with self.lock:
+            self.ledger.count_all(told.words())
+            self._notice(fields)
+            self._arrivals.batch(told.batch, self._ports.clock())
+        return Accepted(len(told.batch), told.duplicate.total())
 
     def dead_letter(self, letter: DeadLetter) -> None:
         """Something that was sent and could not be read."""
         self._metrics.dead_letters.labels(letter.reason).inc()
-        self._spool.add_letter(letter.cut())
+        self._arrivals.letter(letter.cut())
 
-    def run(self, stop: Event) -> None:
-        """Flush about once a second until `stop` is set."""
-        while not stop.is_set():
-            self._wake.wait(FLUSH_SECONDS)
-            self._wake.clear()
-            try:
-                self.flush()
-            except StoreUnavailable as error:
-                log.warning("the store cannot be reached; what came is kept and tried again: %s", error)
-                stop.wait(FLUSH_SECONDS)
-            except Exception:
-                log.exception("what came could not be stored; it is kept and tried again")
-                stop.wait(FLUSH_SECONDS)
+    def remember(self, marks: Sequence[int], rows: int) -> None:
+        """What came before a restart, so that it is known when it is sent again. StoreError when the store is away."""
+        self._pairing.remember(marks)
+        self._duplicates.remember(self._ports.sink.newest(rows))
 
-    def wake(self) -> None:
-        """Let `run` look at `stop` and at what has come, now."""
-        self._wake.set()
+    def caught_up(self) -> None:
+        """Everything that was in the log at a restart has been taken."""
+        self._duplicates.forget()
+
+    def in_flight(self) -> Tally:
+        """The rows that were accepted and have not found their end. For the thread that flushes."""
+        with self.lock:
+            arrived, waiting = self._arrivals.look(), [one.half for one in self._pairing.waiting()]
+        held = tally((line_of(half), half_rows(half)) for half in waiting)
+        held.update(tally((line_of(e.first), exchange_rows(e)) for e in (*arrived.exchanges, *self._builder.waiting)))
+        for batch in (*arrived.batches, *self._spool.batches):
+            held.update(rows_of(batch))
+        return held
+
+    def cut(self) -> Cut:
+        """What has come until now belongs to the next flush."""
+        with self.lock:
+            arrived = self._arrivals.take()
+            self.ledger.cut()
+            cut = Cut(self._pairing.waiting(), self._pairing.remembered())
+        self._take(arrived)
+        return cut
+
+    def build(self) -> None:
+        """Make rows of some exchanges before the flush needs them."""
+        self._take(self._arrivals.take(BUILT_AT_ONCE))
+        self._builder.build(self._put)
+
+    def flush(self, everything: bool = False) -> Swept:
+        """Store what came before the last `cut`. StoreUnavailable leaves what is not stored for the next flush."""
+        now = self._ports.clock()
+        self._oldest = self._oldest or self._arrivals.oldest()
+        self._metrics.lag.set((now - self._oldest) / 1e6 if self._oldest else 0)
+        try:
+            self._store()
+            swept = self._sweep(FOREVER if everything else now)
+            self._store_fields()
+        finally:
+            self._metrics.waiting_halves.set(len(self._pairing))
+        self._oldest = 0
+        return swept
 
     def close(self) -> None:
         """Store everything received, halves without partner included. Call it when no tap receives any more."""
-        self._flush(FOREVER)
-        self._flush(FOREVER)  # those whose partner the first one found in the store
+        self.cut()
+        self.flush(everything=True)
 
-    def flush(self) -> None:
-        """Store what has come so far. StoreUnavailable leaves what is not stored for the next flush."""
-        self._flush(self._ports.clock())
+    def _take(self, arrived: Arrived) -> None:
+        self._builder.add(arrived.exchanges)
+        for batch in arrived.batches:
+            self._spool.add(batch)
+        for letter in arrived.letters:
+            self._spool.add_letter(letter)
 
-    def _flush(self, now: int) -> None:
-        with self._lock:
-            oldest, self._oldest = self._oldest, 0
-        self._metrics.lag.set((self._ports.clock() - oldest) / 1e6 if oldest else 0)
-        try:
-            self._build()
-            self._spool.drain()
-            self._pairing.settle()
-            for completed in self._pairing.sweep(now):
-                self.exchange(completed)
-            self._store_fields()
-        except Exception:
-            self._oldest = oldest
-            raise
-        finally:
-            self._metrics.waiting_halves.set(len(self._pairing))
-        self._tell_journal(now)
+    def _store(self) -> None:
+        self._builder.build(self._put)
+        self._spool.drain()
 
-    def _tell_journal(self, now: int) -> None:
-        """Pairs that the last flush found in the store are rows since this one, and halves were kept if they waited."""
-        self._ports.journal.stored(self._flushed - self._pairing.patience - SLACK_MICROS)
-        self._flushed = now
+    def _put(self, group: Group) -> None:
+        self._spool.add(group.batch)
+        self._notice(group.fields)
 
-    def _build(self) -> None:
-        """Exchanges to rows in the spool."""
-        with self._lock:
-            exchanges, self._exchanges = self._exchanges, []
-            self._exchange_bytes = 0
-        for group in self._built(exchanges):
-            self._spool.add(self._duplicates.left_out(group.batch))
-            self._notice(group.fields)
+    def _sweep(self, now: int) -> Swept:
+        swept = self._pairing.sweep(now)
+        self.ledger.settle(_rows_of(swept.kept), "orphans")
+        self.ledger.settle(_rows_of(swept.predicted), "stored")
+        if swept.found:
+            self._take_found(swept)
+            self._store()
+        self._pairing.settle()
+        return swept
 
-    def _built(self, exchanges: list[Exchange]) -> list[Group]:
-        """One exchange that cannot be built must not cost its neighbours."""
-        try:
-            return to_rows(exchanges, self._ports.naming)
-        except Exception:
-            log.exception("%d exchanges could not be built together; each is tried alone", len(exchanges))
-        return [group for exchange in exchanges for group in self._built_alone(exchange)]
+    def _take_found(self, swept: Swept) -> None:
+        """The partner was counted as an orphan, by whichever collector kept it; its rows are accepted here."""
+        partners = _rows_of([one.partner for one in swept.found])
+        self.ledger.settle(partners, "orphans", -1)
+        self.ledger.settle(partners, "accepted", -1)
+        more = tally((line_of(one.half), exchange_rows(one.exchange) - half_rows(one.half)) for one in swept.found)
+        self.ledger.settle(more, "accepted")
+        self._builder.add(one.exchange for one in swept.found)
 
-    def _built_alone(self, exchange: Exchange) -> list[Group]:
-        try:
-            return to_rows([exchange], self._ports.naming)
-        except Exception as error:
-            for half in (exchange.request, exchange.response):
-                if half is not None:
-                    self.dead_letter(_unreadable(half, f"{type(error).__name__}: {error}"))
-            return []
+    def _stored(self, batch: pa.RecordBatch) -> None:
+        count_stored(batch, self._metrics)
+        self.ledger.settle(rows_of(batch), "stored")
+
+    def _refused(self, letter: DeadLetter, rows: int) -> None:
+        self.ledger.settle(Tally({Line(letter.source, letter.namespace, letter.model): rows}), "dead_lettered")
+        self._bury(letter)
+
+    def _bury(self, letter: DeadLetter) -> None:
+        self._metrics.dead_letters.labels(letter.reason).inc()
+        self._spool.add_letter(letter.cut())
 
     def _notice(self, fields: Sequence[FieldInfo]) -> None:
-        with self._lock:
+        with self.lock:
             self._new_fields |= set(fields) - self._known_fields
 
     def _store_fields(self) -> None:
         if new := set(self._new_fields):
             self._ports.sink.store_fields(new)
-            with self._lock:
+            with self.lock:
                 self._known_fields |= new
                 self._new_fields -= new
 
 
-def _unreadable(half: Half, detail: str) -> DeadLetter:
-    return DeadLetter(half.received, half.source, "internal", detail, "", half.body, *half.key, half.headers)
+def _rows_of(halves: Sequence[Half]) -> Tally:
+    return tally((line_of(half), half_rows(half)) for half in halves)

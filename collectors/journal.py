@@ -1,65 +1,78 @@
-"""What was accepted as frames of the log, and back: halves with their bodies, exchanges of the proxy tap, and rows.
+"""What was accepted as frames of the log, and back: halves, exchanges of the proxy tap, rows, and dead letters.
 
-A frame is one byte for its kind, then for halves the length of a JSON header, the header and the bodies, one after the
-other; for rows an Arrow IPC stream. Payloads are not written: they are decoded again from the bodies.
+A frame is one byte for its kind, then the length of a JSON header, the header and the bodies, one after the other; for
+rows an Arrow IPC stream. Payloads are not written: they are decoded again from the bodies.
 """
 
 import json
 import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from dataclasses import fields
+from typing import Any
 
 import orjson
 import pyarrow as pa
 
 from collectors.exchanges import Exchange
-from core.records import FieldInfo, Half, ModelKey, Payload, RequestKey
+from collectors.items import Called, Halves, Item, Letters, Rows
+from core.records import DeadLetter, FieldInfo, Half, ModelKey, Payload, RequestKey
 
 FRAME_BYTES = 32 << 20  # of rows: larger batches are several frames, so that every one fits a segment
-_HALVES, _EXCHANGE, _ROWS = b"h", b"e", b"r"
+_HALVES, _CALLED, _ROWS, _LETTERS = b"h", b"e", b"r", b"l"
 _LENGTH = struct.Struct("<I")
-_FIELDS = b"fields"
+_FIELDS, _NEW, _EVENTS = b"fields", b"new", b"events"
+_SAID = [field.name for field in fields(DeadLetter) if field.name not in ("body", "headers")]
 
 
-class Rows(NamedTuple):
-    batch: pa.RecordBatch
-    fields: list[FieldInfo]
+def frames_of(item: Item) -> list[tuple[Item, bytes]]:
+    """The item with its frame; of many rows several of both."""
+    if isinstance(item, Rows):
+        return [(part, _of_rows(part)) for part in _parts(item)]
+    return [(item, _frame(item))]
 
 
-def halves_frame(halves: Sequence[Half]) -> bytes:
-    return _of_halves(_HALVES, halves)
-
-
-def exchange_frame(exchange: Exchange) -> bytes:
-    return _of_halves(_EXCHANGE, [half for half in exchange if half is not None])
-
-
-def rows_frames(batch: pa.RecordBatch, fields: Sequence[FieldInfo]) -> list[bytes]:
-    """The rows of a batch of the schema PREDICTIONS, with the fields in each frame; no frame for no rows."""
-    schema = batch.schema.with_metadata({_FIELDS: _dumps([*map(list, fields)])})
-    named = pa.RecordBatch.from_arrays(batch.columns, schema=schema)
-    step = max(1, len(batch) * FRAME_BYTES // max(1, batch.nbytes))
-    return [_of_rows(named.slice(start, step)) for start in range(0, len(batch), step)]
-
-
-def read_frame(frame: bytes, decode: Callable[[Half], Half]) -> list[Half] | Exchange | Rows:
+def read_frame(frame: bytes, decode: Callable[[Half], Half]) -> Item:
     """`decode` fills the payload of a half. A frame that cannot be read raises Rejected or an error of its parser."""
     kind, content = frame[:1], memoryview(frame)[1:]
     if kind == _ROWS:
-        return _rows(content)
-    if kind not in (_HALVES, _EXCHANGE):
+        item: Item = _rows(content)
+    elif kind == _LETTERS:
+        item = _letters(content)
+    elif kind in (_HALVES, _CALLED):
+        halves = list(_halves(content, decode))
+        item = Halves(halves) if kind == _HALVES else Called(Exchange(*halves))
+    else:
         raise ValueError(f"no frame of this version: {kind!r}")
-    halves = list(_halves(content, decode))
-    if kind == _HALVES:
-        return halves
-    request, response = halves
-    return Exchange(request, response)
+    if not len(item[0]):
+        raise ValueError("nothing is in the frame")
+    return item
 
 
-def _of_halves(kind: bytes, halves: Sequence[Half]) -> bytes:
-    header = _dumps([_said(half) for half in halves])
-    return b"".join([kind, _LENGTH.pack(len(header)), header, *[half.body for half in halves]])
+def holds_halves(frame: bytes) -> bool:
+    """Told from the first byte, without reading the rest."""
+    return frame[:1] == _HALVES
+
+
+def _frame(item: Halves | Called | Letters) -> bytes:
+    if isinstance(item, Letters):
+        said = [[[getattr(x, name) for name in _SAID], x.headers, len(x.body)] for x in item.letters]
+        return _joined(_LETTERS, [item.events, said], [x.body for x in item.letters])
+    kind = _HALVES if isinstance(item, Halves) else _CALLED
+    halves = item.halves if isinstance(item, Halves) else [half for half in item.exchange if half is not None]
+    return _joined(kind, [_said(half) for half in halves], [half.body for half in halves])
+
+
+def _joined(kind: bytes, header: list[Any], bodies: Sequence[bytes]) -> bytes:
+    said = _dumps(header)
+    return b"".join([kind, _LENGTH.pack(len(said)), said, *bodies])
+
+
+def _parts(item: Rows) -> Iterator[Rows]:
+    """At most FRAME_BYTES each; the event is counted with the first."""
+    step = max(1, len(item.batch) * FRAME_BYTES // max(1, item.batch.nbytes))
+    for start in range(0, len(item.batch), step):
+        yield item._replace(batch=item.batch.slice(start, step), events=0 if start else item.events)
 
 
 def _said(half: Half) -> list[Any]:
@@ -69,9 +82,8 @@ def _said(half: Half) -> list[Any]:
 
 
 def _halves(content: memoryview, decode: Callable[[Half], Half]) -> Iterator[Half]:
-    (length,) = _LENGTH.unpack_from(content)
-    at = _LENGTH.size + length
-    for said in _loads(bytes(content[_LENGTH.size : at])):
+    header, at = _header(content)
+    for said in header:
         namespace, model, request_id, decoded, version, size, kind, *rest = said
         half = _half(RequestKey(namespace, model, request_id), kind, rest, bytes(content[at : at + size]))
         payload = decode(half).payload if decoded else half.payload
@@ -92,17 +104,40 @@ def _half(key: RequestKey, kind: Any, rest: list[Any], body: bytes) -> Half:
         error,
         math.nan if latency is None else latency,
         trace_id,
-        tuple(map(tuple, tags)),
-        tuple(map(tuple, headers)),
+        _pairs(tags),
+        _pairs(headers),
         body,
     )
 
 
-def _of_rows(batch: pa.RecordBatch) -> bytes:
+def _header(content: memoryview) -> tuple[list[Any], int]:
+    """What is said of the bodies, and where they begin."""
+    (length,) = _LENGTH.unpack_from(content)
+    end = _LENGTH.size + length
+    return _loads(bytes(content[_LENGTH.size : end])), end
+
+
+def _letters(content: memoryview) -> Letters:
+    (events, said), at = _header(content)
+    letters = []
+    for named, headers, size in said:
+        body = bytes(content[at : at + size])
+        letters.append(DeadLetter(**dict(zip(_SAID, named, strict=True)), headers=_pairs(headers), body=body))
+        at += size
+    return Letters(letters, events)
+
+
+def _pairs(said: Any) -> tuple[tuple[str, str], ...]:
+    return tuple([(name, value) for name, value in said])
+
+
+def _of_rows(item: Rows) -> bytes:
+    said = {_FIELDS: [*map(list, item.fields)], _NEW: item.new, _EVENTS: item.events}
+    schema = item.batch.schema.with_metadata({name: _dumps(value) for name, value in said.items()})
     buffer = pa.BufferOutputStream()
     buffer.write(_ROWS)
-    with pa.ipc.new_stream(buffer, batch.schema) as writer:
-        writer.write_batch(batch)
+    with pa.ipc.new_stream(buffer, schema) as writer:
+        writer.write_batch(pa.RecordBatch.from_arrays(item.batch.columns, schema=schema))
     content: bytes = buffer.getvalue().to_pybytes()
     return content
 
@@ -110,8 +145,9 @@ def _of_rows(batch: pa.RecordBatch) -> bytes:
 def _rows(content: memoryview) -> Rows:
     with pa.ipc.open_stream(bytes(content)) as reader:  # copied: behind the kind it lies at an odd address
         batch = reader.read_next_batch()
-    fields = [FieldInfo(ModelKey(*model), *rest) for model, *rest in _loads(batch.schema.metadata[_FIELDS])]
-    return Rows(batch.replace_schema_metadata(None), fields)
+    said = {name: _loads(value) for name, value in batch.schema.metadata.items()}
+    infos = [FieldInfo(ModelKey(*model), *rest) for model, *rest in said[_FIELDS]]
+    return Rows(batch.replace_schema_metadata(None), infos, said[_NEW], said[_EVENTS])
 
 
 def _dumps(value: Any) -> bytes:

@@ -25,7 +25,7 @@ class Outcomes:
     """What the spool calls with each batch the sink has taken, and with the letters of each batch it refused."""
 
     stored: Callable[[pa.RecordBatch], None]
-    refused: Callable[[DeadLetter], None]
+    refused: Callable[[DeadLetter, int], None]
 
 
 class Spool:
@@ -45,6 +45,11 @@ class Spool:
     @property
     def bytes(self) -> int:
         return self._bytes
+
+    @property
+    def batches(self) -> list[pa.RecordBatch]:
+        """What waits; for the thread that drains."""
+        return [*([self._insert[0]] if self._insert else []), *self._batches]
 
     def check_room(self, more_bytes: int = 0) -> None:
         """Overloaded when the store has been slow or away for so long that nothing more fits."""
@@ -72,8 +77,8 @@ class Spool:
                 raise
             except Exception as error:
                 log.error("the store refused %d rows, which go to dead_letters: %s", len(batch), error)
-                for letter in _letters(batch, error):
-                    self._outcomes.refused(letter)
+                for letter, rows in _letters(batch, error):
+                    self._outcomes.refused(letter, rows)
             self._insert = None
             with self._lock:
                 self._rows -= len(batch)
@@ -116,11 +121,12 @@ class Spool:
                 self._bytes -= sum(len(letter.body) for letter in letters)
 
 
-def _letters(batch: pa.RecordBatch, error: Exception) -> Iterator[DeadLetter]:
+def _letters(batch: pa.RecordBatch, error: Exception) -> Iterator[tuple[DeadLetter, int]]:
     """The rows as Arrow IPC streams of at most REFUSED_BYTES, so that nothing vanishes."""
     step = max(1, len(batch) * REFUSED_BYTES // max(1, batch.nbytes))
     for start in range(0, len(batch), step):
-        yield _letter(batch.slice(start, step), error)
+        rows = batch.slice(start, step)
+        yield _letter(rows, error), len(rows)
 
 
 def _letter(rows: pa.RecordBatch, error: Exception) -> DeadLetter:

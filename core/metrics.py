@@ -49,6 +49,11 @@ class Metrics:
             "tidemark_waiting_halves", "Requests or responses whose other half has not come yet."
         )
         self.last_received = gauge("tidemark_last_received_timestamp_seconds", "When a prediction last came.", *_MODEL)
+        self.ledger_difference = gauge(
+            "tidemark_ledger_difference",
+            "Events or rows that were received and are neither stored nor accounted for; not 0 = lost or doubled.",
+            "unit",
+        )
         self.log_bytes = gauge(
             "tidemark_log_bytes",
             "What the write-ahead log holds; rises while the store is away, up to wal.bytes, then events are shed.",

@@ -1,8 +1,7 @@
 """Where rooms that do not know each other meet; wired together in `tidemark/`."""
 
-from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -20,18 +19,47 @@ class Sink(Protocol):
 
     def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None: ...
 
+    def store_ledger(self, collector: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """The newest count of each line of a collector's ledger; those it had before are replaced."""
+
+    def newest(self, rows: int) -> pa.Table:
+        """The predictions received last: namespace, model, id, content, received; at most so many."""
+
+
+Position = tuple[int, int]  # a place in the journal: the end of a frame; later frames have greater ones
+START: Position = (0, 0)
+
 
 class Journal(Protocol):
-    """The log in front of the store: what is in it survives a crash, until it is stored."""
+    """The log in front of the store: what is in it survives a crash, until it is trimmed."""
 
-    def append(self, frame: bytes) -> Awaitable[AbstractContextManager[object]]:
-        """Done once the frame is on disk; what it holds is handed to the collector inside the context.
+    @property
+    def identity(self) -> str:
+        """Told apart from every other log by this."""
+
+    @property
+    def newest(self) -> Position:
+        """The end of the last frame."""
+
+    @property
+    def trimmed(self) -> Position:
+        """Where the last trim was: the start for those who read."""
+
+    @property
+    def note(self) -> bytes:
+        """What was noted at the last trim, empty before the first."""
+
+    def append(self, frame: bytes) -> Awaitable[Position]:
+        """Done once the frame is on disk; of several the calls end in the order of the log.
 
         Overloaded when the log is full or the disk refuses, Rejected for a frame too large for it.
         """
 
-    def stored(self, before: int) -> None:
-        """Everything handed over before that time, microseconds since 1970, is in the store."""
+    def read(self, after: Position) -> Iterator[tuple[Position, bytes]]:
+        """The frames after a position, in order, each with its own, until there are no more."""
+
+    def trim(self, position: Position, note: bytes) -> None:
+        """Forget everything up to `position`, and keep `note` in its place."""
 
 
 class HalfStore(Protocol):

@@ -1,13 +1,13 @@
-"""`core.protocols.Journal` over the write-ahead log: what is stored is forgotten, never anything else."""
+"""`core.protocols.Journal` over the write-ahead log, and where that lies."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
-from types import TracebackType
 
 from core.config import Config
 from core.errors import ConfigError
-from storage.wal import AsyncLog, Log, Position, Settings
+from core.protocols import Position
+from storage import wal
+from storage.wal import AsyncLog, Log, Settings
 
 OVERHEAD_BYTES = 64 << 20  # in a frame beside its bodies: headers of many events, or rows that take more as columns
 
@@ -29,62 +29,33 @@ def _folder(store: str, given: str | None) -> Path:
     return Path(given or beside)
 
 
-class Entry:
-    """A frame until what it holds is handed over: from when it is submitted it keeps the log from trimming."""
-
-    __slots__ = ("_clock", "handed_over", "position")
-
-    def __init__(self, clock: Callable[[], int], position: Position | None = None) -> None:
-        self._clock, self.position = clock, position
-        self.handed_over = 0
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Handed over, or never to be: nobody was told that a frame without position is on disk."""
-        self.handed_over = self._clock()
-
-
 class StoreJournal:
-    """`append` is for one event loop, `stored` for one thread. `clock` gives microseconds since 1970."""
+    """`append` is for one event loop, `trim` for one thread."""
 
-    def __init__(self, log: Log, clock: Callable[[], int]) -> None:
-        self._log, self._appending, self._clock = log, AsyncLog(log), clock
-        self._entries: deque[Entry] = deque()  # in the order of the log
+    def __init__(self, log: Log) -> None:
+        self._log, self._appending = log, AsyncLog(log)
 
-    def left(self) -> Iterator[bytes]:
-        """The frames that were not known to be stored when the process ended, before any is appended.
+    @property
+    def identity(self) -> str:
+        return self._log.identity
 
-        One is handed over when the next is asked for.
-        """
-        for frame in self._log.read():
-            with self._entry(frame.position):
-                yield frame.payload
+    @property
+    def newest(self) -> Position:
+        return self._log.newest
 
-    async def append(self, frame: bytes) -> Entry:
-        written = self._appending.append(frame)
-        entry = Entry(self._clock)
-        self._entries.append(entry)
-        try:
-            entry.position = await written
-        except BaseException:
-            entry.close()
-            raise
-        return entry
+    @property
+    def trimmed(self) -> Position:
+        return self._log.trimmed
 
-    def stored(self, before: int) -> None:
-        position = None
-        while self._entries and 0 < self._entries[0].handed_over < before:
-            position = self._entries.popleft().position or position
-        if position is not None:
-            self._log.trim(position)
+    @property
+    def note(self) -> bytes:
+        return self._log.note
 
-    def _entry(self, position: Position) -> Entry:
-        entry = Entry(self._clock, position)
-        self._entries.append(entry)
-        return entry
+    def append(self, frame: bytes) -> Awaitable[Position]:
+        return self._appending.append(frame)
+
+    def read(self, after: Position) -> Iterator[tuple[Position, bytes]]:
+        return iter(self._log.read(wal.Position(*after)))
+
+    def trim(self, position: Position, note: bytes) -> None:
+        self._log.trim(wal.Position(*position), note)

@@ -1,6 +1,6 @@
 """`core.protocols.Sink` over an engine: predictions, dead letters and model fields into the store."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from typing import Any
@@ -11,6 +11,8 @@ import pyarrow as pa
 from core.records import TIME, DeadLetter, FieldInfo
 from storage.columns import STRINGS
 from storage.engine import Engine
+from storage.ledger import store_ledger
+from storage.recent import newest
 
 DAY_MICROS = 86_400_000_000
 ROWS_PER_INSERT = 100_000
@@ -47,6 +49,12 @@ class StoreSink:
         lengths = [len(x.body) if x.body_bytes < 0 else x.body_bytes for x in letters]
         columns["body_bytes"] = pa.array(lengths, pa.uint64())
         self._engine.insert("dead_letters", pa.table(columns))
+
+    def store_ledger(self, collector: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        store_ledger(self._engine, collector, entries)
+
+    def newest(self, rows: int) -> pa.Table:
+        return newest(self._engine, rows)
 
 
 def _text(value: str) -> str:

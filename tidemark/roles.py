@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from threading import Event, Thread
 
-from collectors.collector import Collector, Into, Ports
+from collectors.books import Books
+from collectors.collector import Collector, Ports
+from collectors.intake import Intake
+from collectors.ledger import Ledger
 from collectors.naming import Names
 from collectors.pairing import Pairing
-from collectors.recovery import Recovery
+from collectors.pump import Pump
+from collectors.receipts import Receipts
+from collectors.taps import events, rows
 from collectors.taps.events import EventsTap, decoded_again
 from collectors.taps.proxy import Proxied, Taps
 from collectors.taps.recording import Recorder
@@ -48,41 +53,45 @@ class Collecting:
     """The taps, the log, and the thread that stores what they receive."""
 
     def __init__(self, shared: Shared, wal: Log) -> None:
-        config, metrics = shared.config, shared.metrics
+        config, metrics, ledger = shared.config, shared.metrics, Ledger()
         self.names = Names(config)
-        self._journal = StoreJournal(wal, now_micros)
         decode = partial(decoded_again, limits=config.limits)
         pairing = Pairing(StoreHalves(shared.engine), decode, started=now_micros())
         sink, room = StoreSink(shared.engine), config.limits.spool_bytes
-        self._collector = Collector(Ports(sink, self._journal, pairing, self.names, metrics, now_micros, room))
-        self._recovery = Recovery(self._collector, decode, now_micros)
-        into = Into(self._collector, self._journal)
-        self.events: ASGI = EventsTap(into, config.limits, metrics, now_micros)
-        self.rows: ASGI = RowsTap(into, self.names, config.limits, metrics, now_micros)
-        recorder = Recorder(into, metrics, config.limits)
-        self.taps = Taps(Proxied(config, recorder, self.names, metrics, now_micros))
+        collector = Collector(Ports(sink, pairing, self.names, metrics, now_micros, ledger, room))
+        journal = StoreJournal(wal)
+        self._intake = Intake(journal, collector, decode, now_micros)
+        self.books = Books(self._intake.entries, sink, metrics, now_micros, journal.identity)
+        self._pump = Pump(self._intake, collector, self.books)
+
+        def receipts(tap: str) -> Receipts:
+            return Receipts(ledger, metrics, tap)
+
+        self.events: ASGI = EventsTap(self._intake, receipts(events.SOURCE), config.limits, now_micros)
+        self.rows: ASGI = RowsTap(self._intake, receipts(rows.SOURCE), self.names, config.limits, now_micros)
+        recorder = Recorder(self._intake, metrics, config.limits)
+        self.taps = Taps(Proxied(config, recorder, self.names, metrics, ledger, now_micros))
         self._stop = Event()
-        self._thread = Thread(target=self._collector.run, args=(self._stop,), name="collector")
+        self._thread = Thread(target=self._pump.run, args=(self._stop,), name="collector")
 
         metrics.log_bytes.set_function(lambda: wal.counters().bytes)
         metrics.log_damaged_bytes.set_function(lambda: wal.counters().damaged.bytes)
 
     async def start(self) -> None:
-        """What a crash left in the log is taken up before this returns."""
-        await asyncio.to_thread(self._recovery.run, self._journal.left())
+        """What a crash left in the log is taken up from here on, before what comes now."""
+        await asyncio.to_thread(self._intake.resume)
         self._thread.start()
 
     async def stop(self) -> None:
         """Everything received is stored before this returns; the server has stopped taking calls."""
         await self.taps.close()
         self._stop.set()
-        self._collector.wake()
         await asyncio.to_thread(self._drain)
 
     def _drain(self) -> None:
         self._thread.join()
         try:
-            self._collector.close()
+            self._pump.close()
         except StoreError as error:
             log.error(
                 "the store cannot be reached: what is not stored stays in the log until the next start: %s", error

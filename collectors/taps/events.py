@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from collectors.cloudevents import Event, half_kind, identity, read, status, tags
-from collectors.collector import Into
 from collectors.formats import decode
-from collectors.journal import halves_frame
+from collectors.intake import Frames, Intake
+from collectors.items import Halves, Item, Letters
+from collectors.journal import frames_of
+from collectors.receipts import Receipt, Receipts
 from collectors.rows.times import read_time, settled_time
 from collectors.taps.asgi import (
     THREAD_BYTES,
@@ -24,7 +26,6 @@ from collectors.taps.asgi import (
 from collectors.taps.hints import JSON_LENGTH, hints
 from core.config import Limits
 from core.errors import Overloaded, Rejected
-from core.metrics import Metrics
 from core.records import DeadLetter, Half
 from core.tracing import span, trace_id
 
@@ -35,70 +36,75 @@ _LIMITS = Limits()
 class EventsTap:
     """Answers 200 with an empty body: KServe's logger takes any other status for an error."""
 
-    def __init__(self, into: Into, limits: Limits, metrics: Metrics, clock: Callable[[], int]) -> None:
-        self._collector, self._journal = into
+    def __init__(self, intake: Intake, receipts: Receipts, limits: Limits, clock: Callable[[], int]) -> None:
+        self._intake, self._receipts = intake, receipts
         self._limits, self._clock = limits, clock
-        self._events = {name: metrics.events.labels(SOURCE, name) for name in ("accepted", "rejected", "shed", "error")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = header_map(scope)
+        headers, receipt = header_map(scope), self._receipts.begin()
         body = b""
         try:
             body = await read_body(receive, headers, self._limits.body_bytes)
             with span("receive", headers, tap=SOURCE):
                 large = len(body) > THREAD_BYTES
                 read = await asyncio.to_thread(self._read, headers, body) if large else self._read(headers, body)
-                if read.halves:
-                    await self._take(read)
+                await self._take(read, receipt)
             await answer(send, 200)
         except Overloaded as error:
-            self._events["shed"].inc()
+            receipt.rest("shed")
             await answer_error(send, error)
         except Exception as failure:
             rejected = as_rejected(failure)
-            self._refuse(rejected, headers, body)
+            receipt.rest("error" if rejected.status >= 500 else "rejected")
+            await self._intake.bury([self._letter(rejected, headers, body)])
             await answer_error(send, rejected)
+        finally:
+            receipt.close()
 
-    async def _take(self, read: "_Read") -> None:
-        with await self._journal.append(read.frame):
-            for half in read.halves:
-                self._collector.half(half)
-        self._events["accepted"].inc(len(read.halves))
+    async def _take(self, read: "_Read", receipt: Receipt) -> None:
+        receipt.holds(len(read.halves) + len(read.letters))
+        await self._intake.accept(read.frames, receipt)
+        if read.letters:
+            receipt.rest("rejected")
 
     def _read(self, headers: Mapping[str, str], body: bytes) -> "_Read":
         """All events of one call. Of several, one that cannot be read costs only itself."""
-        self._collector.check_room()
         events = read(headers, body, self._limits)
-        halves = [self._half(events[0], headers)] if len(events) == 1 else self._readable(events, headers, body)
-        return _Read(halves, halves_frame(halves))
+        if len(events) == 1:
+            halves, letters = [self._half(events[0], headers)], list[DeadLetter]()
+        else:
+            halves, letters = self._readable(events, headers, body)
+        items: list[Item] = [Halves(halves)] if halves else []
+        items += [Letters(letters)] if letters else []
+        return _Read(halves, letters, [framed for item in items for framed in frames_of(item)])
 
-    def _readable(self, events: list[Event | Rejected], headers: Mapping[str, str], body: bytes) -> list[Half]:
-        halves = []
+    def _readable(
+        self, events: list[Event | Rejected], headers: Mapping[str, str], body: bytes
+    ) -> tuple[list[Half], list[DeadLetter]]:
+        halves, letters = [], []
         for event in events:
             kept = event.data if isinstance(event, Event) else body
             try:
                 halves.append(self._half(event, headers))
             except Exception as error:
-                self._refuse(as_rejected(error), headers, kept)
+                letters.append(self._letter(as_rejected(error), headers, kept).cut())
                 body = body if isinstance(event, Event) else b""  # kept once; the letters say which event of it
-        return halves
+        return halves, letters
 
     def _half(self, event: Event | Rejected, headers: Mapping[str, str]) -> Half:
         if isinstance(event, Rejected):
             raise event
         return half_of(event, headers, self._clock(), self._limits)
 
-    def _refuse(self, error: Rejected, headers: Mapping[str, str], body: bytes) -> None:
-        self._events["error" if error.status >= 500 else "rejected"].inc()
+    def _letter(self, error: Rejected, headers: Mapping[str, str], body: bytes) -> DeadLetter:
         kept = kept_headers(headers)
-        self._collector.dead_letter(
-            DeadLetter(self._clock(), SOURCE, error.code, error.detail, error.field, body, headers=kept)
-        )
+        return DeadLetter(self._clock(), SOURCE, error.code, error.detail, error.field, body, headers=kept)
 
 
 class _Read(NamedTuple):
     halves: list[Half]
-    frame: bytes
+    letters: list[DeadLetter]
+    frames: Frames
 
 
 def half_of(event: Event, headers: Mapping[str, str], received: int, limits: Limits = _LIMITS) -> Half:

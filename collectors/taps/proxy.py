@@ -8,18 +8,20 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import aiohttp
 from yarl import URL
 
+from collectors.ledger import Ledger
 from collectors.naming import Names
+from collectors.receipts import Receipt, Receipts
 from collectors.taps.asgi import Receive, Scope, Send, answer_error, header_map
 from collectors.taps.forward import ClientGone, Incoming, UpstreamFailed, bad_gateway, forward, upstream_session
 from collectors.taps.infer_paths import Target, infer_target
 from collectors.taps.metadata import METADATA_SECONDS, Metadata
 from collectors.taps.passed import Copy, Passed
-from collectors.taps.recording import Call, Recorder
+from collectors.taps.recording import Call, Recorded, Recorder
 from core.config import Config, TapConfig
 from core.errors import Rejected
 from core.metrics import Metrics
@@ -38,6 +40,7 @@ class Proxied:
     recorder: Recorder
     names: Names
     metrics: Metrics
+    ledger: Ledger
     clock: Callable[[], int]
 
 
@@ -49,6 +52,7 @@ class ProxyTap:
         self._upstream = tap.upstream.rstrip("/")
         self._session: aiohttp.ClientSession | None = None
         self._metadata = Metadata(tap, shared.names)
+        self._receipts = Receipts(shared.ledger, shared.metrics, tap.name)
         self._key_of = lru_cache(maxsize=4096)(shared.config.key_of)  # which looks through all models
         self._recordings: set[asyncio.Task[None]] = set()
         self._recording_bytes = 0
@@ -103,12 +107,13 @@ class ProxyTap:
     def _record(self, target: Target, call: Call) -> None:
         if call.headers.get("seldon-skip-logging", "").lower() == "true":
             return
-        size = call.passed.bytes
+        size, receipt = call.passed.bytes, self._receipts.begin()
         if not call.passed.whole or self._recording_bytes + size > self._shared.config.limits.spool_bytes:
-            self._shared.metrics.events.labels(self._tap.name, "shed").inc()
+            receipt.rest("shed")
+            receipt.close()
             log.warning("tap %s: an inference of %d bytes passed unrecorded", self._tap.name, size)
             return
-        task = asyncio.get_running_loop().create_task(self._recorded(target, call))
+        task = asyncio.get_running_loop().create_task(self._recorded(target, call, receipt))
         self._recordings.add(task)
         self._recording_bytes += size
         task.add_done_callback(lambda done: self._done(done, size))
@@ -117,15 +122,22 @@ class ProxyTap:
         self._recordings.discard(task)
         self._recording_bytes -= size
 
-    async def _recorded(self, target: Target, call: Call) -> None:
+    async def _recorded(self, target: Target, call: Call, receipt: Receipt) -> None:
         try:
             model = self._key_of(target.model)
-            await self._metadata.learn(self._client(), model, target.metadata, call.headers.get("host", ""))
+            host = call.headers.get("host", "")
+            known = partial(self._metadata.learn, self._client(), model, target.metadata, host)
             with span("receive", call.headers, tap=self._tap.name, model=model.model):
-                await self._shared.recorder.record(self._tap, model, target.version, call)
+                recorded = Recorded(self._tap, model, target.version, call, known)
+                await self._shared.recorder.record(recorded, receipt)
         except Exception:
-            self._shared.metrics.events.labels(self._tap.name, "error").inc()
+            receipt.rest("error")
             log.exception("tap %s: an inference passed but could not be recorded", self._tap.name)
+        except BaseException:
+            receipt.rest("shed")
+            raise
+        finally:
+            receipt.close()
 
 
 class Taps:

@@ -1,16 +1,18 @@
 """One proxied call as a stored prediction: decoded, named, and handed to the collector."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import uuid4
 
-from collectors.collector import Into
 from collectors.exchanges import Exchange
 from collectors.formats import decode, error_text
 from collectors.formats.body import unzip
-from collectors.journal import exchange_frame
+from collectors.intake import Frames, Intake
+from collectors.items import Called, Item, Letters
+from collectors.journal import frames_of
+from collectors.receipts import Receipt
 from collectors.taps.asgi import THREAD_BYTES, kept_headers
 from collectors.taps.hints import hints, kept_hints
 from collectors.taps.passed import Copy, Passed
@@ -46,35 +48,44 @@ class Call:
         return self.headers if kind == "request" else self.passed.headers
 
 
-class Recorder:
-    def __init__(self, into: Into, metrics: Metrics, limits: Limits) -> None:
-        self._collector, self._journal = into
-        self._metrics, self._limits = metrics, limits
+class Recorded(NamedTuple):
+    """A call to a model of a tap; `known` waits until the names of the model's fields are known."""
 
-    async def record(self, tap: TapConfig, model: ModelKey, version: str, call: Call) -> None:
+    tap: TapConfig
+    model: ModelKey
+    version: str
+    call: Call
+    known: Callable[[], Awaitable[None]]
+
+
+class Recorder:
+    def __init__(self, intake: Intake, metrics: Metrics, limits: Limits) -> None:
+        self._intake, self._metrics, self._limits = intake, metrics, limits
+
+    async def record(self, recorded: Recorded, receipt: Receipt) -> None:
         """Store the inference, failed ones too; what cannot be decoded is a dead letter."""
         try:
-            self._collector.check_room()
-            large, named = call.passed.bytes > THREAD_BYTES, (tap, model, version, call)
-            read = await asyncio.to_thread(self._read, *named) if large else self._read(*named)
-            if read:
-                with await self._journal.append(read.frame):
-                    self._collector.exchange(read.exchange)
-            self._metrics.events.labels(tap.name, "accepted").inc()
+            large = recorded.call.passed.bytes > THREAD_BYTES
+            read = await asyncio.to_thread(self._read, recorded) if large else self._read(recorded)
+            await self._intake.accept(read, receipt, recorded.known)
+            receipt.rest("rejected")  # what nobody here can read
         except Overloaded:
-            self._metrics.events.labels(tap.name, "shed").inc()
+            receipt.rest("shed")
 
-    def _read(self, tap: TapConfig, model: ModelKey, version: str, call: Call) -> "_Read | None":
-        """None with both bodies in a protocol that nobody here knows: the dead letters say so."""
-        request = self._decoded(tap, model, "request", call)
-        response = self._decoded(tap, model, "response", call) if _succeeded(call) else Payload(())
-        if request is None and response is None:
-            return None
-        exchange = _exchange(tap, model, version, call, (request, response))
-        return _Read(exchange, exchange_frame(exchange))
+    def _read(self, recorded: Recorded) -> Frames:
+        """With both bodies in a protocol that nobody here knows only letters."""
+        letters: list[DeadLetter] = []
+        call = recorded.call
+        request = self._decoded(recorded, "request", letters)
+        response = self._decoded(recorded, "response", letters) if _succeeded(call) else Payload(())
+        items: list[Item] = [Letters(letters)] if letters else []
+        if request is not None or response is not None:
+            items.append(Called(_exchange(recorded, (request, response))))
+        return [framed for item in items for framed in frames_of(item)]
 
-    def _decoded(self, tap: TapConfig, model: ModelKey, kind: HalfKind, call: Call) -> Payload | None:
+    def _decoded(self, recorded: Recorded, kind: HalfKind, letters: list[DeadLetter]) -> Payload | None:
         """One body of the call; None when it cannot be read, which leaves a dead letter."""
+        tap, model, call = recorded.tap, recorded.model, recorded.call
         body, headers = call.body(kind), call.headers_of(kind)
         try:
             if not call.copy(kind).ended:
@@ -83,18 +94,12 @@ class Recorder:
         except Rejected as error:
             why = (error.code, error.detail, error.field)
             letter = DeadLetter(call.received, tap.name, *why, body, *model, headers=kept_headers(headers))
-            self._collector.dead_letter(letter)
+            letters.append(letter.cut())
             return None
 
 
-class _Read(NamedTuple):
-    exchange: Exchange
-    frame: bytes
-
-
-def _exchange(
-    tap: TapConfig, model: ModelKey, version: str, call: Call, payloads: tuple[Payload | None, Payload | None]
-) -> Exchange:
+def _exchange(recorded: Recorded, payloads: tuple[Payload | None, Payload | None]) -> Exchange:
+    tap, model, version, call, _ = recorded
     request, response = payloads
     unread = "" if request and response else f"the {'response' if request else 'request'} could not be read"
     asked, said = request or Payload(()), response or Payload(())

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from typing import ParamSpec, TypeVar
 from urllib.parse import parse_qs
 
-from collectors.collector import Accepted, Into
 from collectors.formats.body import unzip
-from collectors.journal import rows_frames
+from collectors.intake import Frames, Intake
+from collectors.items import Item, Letters, Rows
+from collectors.journal import frames_of
 from collectors.naming import Names
+from collectors.receipts import Receipt, Receipts
 from collectors.rows import BadRow, Defaults, RowsRead, too_many_fields
 from collectors.rows.arrow import read_arrow
 from collectors.rows.records import read_json, read_ndjson
@@ -27,7 +27,6 @@ from collectors.taps.asgi import (
 )
 from core.config import Limits
 from core.errors import Overloaded, Rejected
-from core.metrics import Metrics
 from core.records import DeadLetter
 from core.tracing import span, trace_id
 
@@ -38,62 +37,51 @@ READERS = {
     "application/vnd.apache.arrow.stream": read_arrow,
 }
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-async def _here(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-    """What asyncio.to_thread does, in this thread."""
-    return work(*args, **named)
-
 
 class RowsTap:
-    def __init__(self, into: Into, names: Names, limits: Limits, metrics: Metrics, clock: Callable[[], int]) -> None:
-        self._collector, self._journal = into
+    def __init__(
+        self, intake: Intake, receipts: Receipts, names: Names, limits: Limits, clock: Callable[[], int]
+    ) -> None:
+        self._intake, self._receipts = intake, receipts
         self._names, self._limits, self._clock = names, limits, clock
-        self._events = {name: metrics.events.labels(SOURCE, name) for name in ("accepted", "rejected", "shed", "error")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = header_map(scope)
+        headers, receipt = header_map(scope), self._receipts.begin()
         body = b""
         try:
             body = await read_body(receive, headers, self._limits.body_bytes)
             with span("receive", headers, tap=SOURCE):
                 query = scope["query_string"].decode("latin-1")
-                answer = await self._take(headers, query, body)
-            self._events["accepted"].inc()
+                answer = await self._take(receipt, headers, query, body)
             await answer_json(send, 202, answer)
         except Overloaded as error:
-            self._events["shed"].inc()
+            receipt.rest("shed")
             await answer_error(send, error)
         except Exception as failure:
             rejected = as_rejected(failure)
-            self._events["error" if rejected.status >= 500 else "rejected"].inc()
-            self._collector.dead_letter(self._letter(headers, rejected, body))
+            receipt.rest("error" if rejected.status >= 500 else "rejected")
+            await self._intake.bury([self._letter(headers, rejected, body)])
             await answer_error(send, rejected)
+        finally:
+            receipt.close()
 
-    async def _take(self, headers: Mapping[str, str], query: str, body: bytes) -> dict[str, object]:
-        work = asyncio.to_thread if len(body) > THREAD_BYTES else _here
-        read, frames = await work(self._read, headers, query, body)
-        with ExitStack() as written:
-            for frame in frames:
-                written.enter_context(await self._journal.append(frame))
-            taken = await work(self._hand_over, read)
+    async def _take(self, receipt: Receipt, headers: Mapping[str, str], query: str, body: bytes) -> dict[str, object]:
+        asked = (headers, query, body)
+        large = len(body) > THREAD_BYTES
+        read, frames = await asyncio.to_thread(self._read, *asked) if large else self._read(*asked)
+        taken = await self._intake.accept(frames, receipt)
+        receipt.rest("accepted")  # a call without any rows
         rejected = [{"row": r.row, "field": r.field, "reason": r.reason} for r in read.rejected]
         return {"accepted": taken.accepted, "duplicate": taken.duplicate, "rejected": rejected}
 
-    def _hand_over(self, read: RowsRead) -> Accepted:
-        taken = self._collector.rows(read.batch, read.fields, read.new)
-        for row in read.rejected:
-            self._collector.dead_letter(self._bad_row(row))
-        return taken
-
-    def _read(self, headers: Mapping[str, str], query: str, body: bytes) -> tuple[RowsRead, list[bytes]]:
-        self._collector.check_room()
+    def _read(self, headers: Mapping[str, str], query: str, body: bytes) -> tuple[RowsRead, Frames]:
         read = self._decoded(headers, query, body)
         if len(read.fields) > self._limits.fields_per_row:
             raise too_many_fields(self._limits)
-        return read, rows_frames(read.batch, read.fields)
+        items: list[Item] = [Rows(read.batch, read.fields, read.new)] if len(read.batch) else []
+        if read.rejected:
+            items.append(Letters([self._bad_row(row).cut() for row in read.rejected], events=0 if items else 1))
+        return read, [framed for item in items for framed in frames_of(item)]
 
     def _decoded(self, headers: Mapping[str, str], query: str, body: bytes) -> RowsRead:
         content_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from core.errors import ConfigError
 from storage.wal.frames import START, Extent, Position
@@ -71,23 +71,32 @@ def segments(folder: Path) -> list[Segment]:
     return sorted(every, key=lambda segment: segment.number)
 
 
-def read_checkpoint(folder: Path) -> Position:
-    """Where the log was last trimmed. Without a readable checkpoint frames are read again, none is lost."""
+class Checkpoint(NamedTuple):
+    """Where the log was last trimmed, and what its reader noted of what came before that."""
+
+    position: Position = START
+    note: bytes = b""
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Without a readable checkpoint frames are read again, none is lost."""
     try:
-        segment, offset, checksum = (folder / "checkpoint").read_text().split()
-        if checksum == _checksum(f"{segment} {offset}"):
-            return Position(int(segment), int(offset))
+        line, _, note = (folder / "checkpoint").read_bytes().partition(b"\n")
+        segment, offset, checksum = line.split()
+        if checksum == _checksum(b"%b %b\n%b" % (segment, offset, note)):
+            return Checkpoint(Position(int(segment), int(offset)), note)
     except FileNotFoundError:
-        return START
+        return Checkpoint()
     except (OSError, ValueError):
         pass
     log.warning("the checkpoint is damaged: the log is read from its oldest frame", extra={"folder": str(folder)})
-    return START
+    return Checkpoint()
 
 
-def write_checkpoint(folder: Path, position: Position) -> None:
-    text = f"{position.segment} {position.offset}"
-    replace_durably(folder / "checkpoint", [f"{text} {_checksum(text)}\n".encode()])
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    place, note = b"%d %d" % checkpoint.position, checkpoint.note
+    checksum = _checksum(b"%b\n%b" % (place, note))
+    replace_durably(folder / "checkpoint", [b"%b %b\n%b" % (place, checksum, note)])
 
 
 def replace_durably(path: Path, chunks: Iterable[bytes]) -> None:
@@ -110,5 +119,5 @@ def sync_directory(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _checksum(text: str) -> str:
-    return f"{zlib.crc32(text.encode()):08x}"
+def _checksum(content: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(content)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from core.errors import ConfigError, Overloaded, Rejected
 from storage.wal.committer import Committer, Done
-from storage.wal.folder import lock, read_checkpoint, write_checkpoint
+from storage.wal.folder import Checkpoint, lock, read_checkpoint, write_checkpoint
 from storage.wal.frames import HEADER, Damage, Frame, Position, scan
 from storage.wal.recovery import Kept, Quarantine, recover
 from storage.wal.segments import Segments
@@ -59,11 +59,11 @@ class Log:
         self._settings, self._folder = settings, folder
         self._held = lock(folder)
         self._trimming = threading.Lock()
-        self._trimmed = read_checkpoint(folder)
+        self._checkpoint = read_checkpoint(folder)
         self._quarantine = Quarantine(folder / "quarantine")
         found = recover(folder, self._quarantine)
         self._segments = Segments(folder, found, settings.segment_bytes, sync if settings.fsync else _no_sync)
-        self._segments.drop(self._trimmed)
+        self._segments.drop(self._checkpoint.position)
         self._committer = Committer(self._admit, self._segments.write)
 
     @property
@@ -94,7 +94,8 @@ class Log:
 
         Damaged stretches are kept in quarantine and passed over.
         """
-        position = self._trimmed if after is None else max(after, self._trimmed)
+        trimmed = self._checkpoint.position
+        position = trimmed if after is None else max(after, trimmed)
         while extent := self._segments.after(position):
             with extent.file as file:
                 for found in scan(extent):
@@ -104,19 +105,49 @@ class Log:
                         yield found
             position = Position(extent.segment, extent.end)
 
-    def trim(self, position: Position) -> None:
-        """Everything up to `position` is safe elsewhere: forget it, over restarts too. ValueError beyond the end."""
+    @property
+    def trimmed(self) -> Position:
+        return self._checkpoint.position
+
+    @property
+    def note(self) -> bytes:
+        """What was noted at the last trim."""
+        return self._checkpoint.note
+
+    @property
+    def newest(self) -> Position:
+        """The end of the last frame on disk."""
+        return max(self._checkpoint.position, self._segments.newest)
+
+    def trim(self, position: Position, note: bytes = b"") -> None:
+        """Everything up to `position` is safe elsewhere: forget it, over restarts too. ValueError beyond the end.
+
+        `note` is found again as `note` after a restart that finds this trim, and with it only.
+        """
         with self._trimming:
-            if position > max(self._trimmed, self._segments.newest):
+            if position > self.newest:
                 raise ValueError(f"{position} is not in the log yet")
-            if position <= self._trimmed:
+            new = Checkpoint(max(position, self._checkpoint.position), note)
+            if new == self._checkpoint:
                 return
-            self._trimmed = position
+            self._checkpoint = new
+            self._keep(new)
+
+    def _keep(self, checkpoint: Checkpoint) -> None:
+        """The note first, then away with what it stands for; on a full disk it needs the room of that."""
+        try:
             try:
-                self._segments.drop(position)  # first: on a full disk the checkpoint needs the room
-                write_checkpoint(self._folder, position)
-            except OSError as error:
-                log.warning("the log cannot be trimmed, a restart reads frames again: %s", error)
+                write_checkpoint(self._folder, checkpoint)
+            finally:
+                self._segments.drop(checkpoint.position)
+        except OSError:
+            self._keep_late(checkpoint)
+
+    def _keep_late(self, checkpoint: Checkpoint) -> None:
+        try:
+            write_checkpoint(self._folder, checkpoint)
+        except OSError as error:
+            log.warning("the log cannot be trimmed, a restart reads frames again: %s", error)
 
     def counters(self) -> Counters:
         segments, committer, quarantine = self._segments, self._committer, self._quarantine
@@ -126,7 +157,7 @@ class Log:
             frames=segments.frames,
             groups=segments.groups,
             fsync_seconds=segments.fsync_seconds,
-            trimmed=self._trimmed,
+            trimmed=self._checkpoint.position,
             newest=segments.newest,
             damaged=quarantine.kept("damaged"),
             torn=quarantine.kept("torn"),

@@ -1,7 +1,6 @@
 """Stores in memory that do what a test tells them to."""
 
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,13 +8,16 @@ import pyarrow as pa
 from sent import NOW
 
 from collectors.collector import Collector, Ports
+from collectors.ledger import Ledger
 from collectors.naming import Names
-from collectors.pairing import Pairing
+from collectors.pairing import Pairing, Swept
 from core.config import Config
-from core.errors import StoreError, StoreUnavailable
+from core.errors import Overloaded, StoreError, StoreUnavailable
 from core.metrics import Metrics
-from core.protocols import HalfStore
-from core.records import DeadLetter, FieldInfo, Half, RequestKey
+from core.protocols import START, HalfStore, Position
+from core.records import PREDICTIONS, DeadLetter, FieldInfo, Half, RequestKey
+
+NEWEST = pa.schema([PREDICTIONS.field(name) for name in ("namespace", "model", "id", "content", "received")])
 
 
 @dataclass
@@ -27,6 +29,7 @@ class ScriptedSink:
     batches: list[pa.RecordBatch] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     fields: set[FieldInfo] = field(default_factory=set)
+    ledger: list[Mapping[str, Any]] = field(default_factory=list)
 
     def store(self, predictions: pa.RecordBatch) -> None:
         self._check()
@@ -41,6 +44,14 @@ class ScriptedSink:
     def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         self._check()
         self.letters += letters
+
+    def store_ledger(self, collector: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        self._check()
+        self.ledger = [*entries]
+
+    def newest(self, rows: int) -> pa.Table:
+        batches = [pa.table({name: b.column(name) for name in NEWEST.names}) for b in self.batches]
+        return pa.concat_tables([NEWEST.empty_table(), *batches]).slice(0, rows)
 
     def ids(self) -> list[str]:
         return [id for batch in self.batches for id in batch.column("id").to_pylist()]
@@ -82,27 +93,57 @@ class Halves:
 
 @dataclass
 class MemoryJournal:
-    """A log in memory: what is stored stays in it, and `before` says until when it may go."""
+    """A log in memory: frame n ends at (1, n)."""
 
+    identity: str = "memory"
     frames: list[bytes] = field(default_factory=list)
-    before: int = 0
+    trimmed: Position = START
+    note: bytes = b""
+    room: int = 2**40
 
-    async def append(self, frame: bytes) -> AbstractContextManager[object]:
+    @property
+    def newest(self) -> Position:
+        return (1, len(self.frames))
+
+    async def append(self, frame: bytes) -> Position:
+        if len(self.frames) >= self.room:
+            raise Overloaded("the log is full")
         self.frames.append(frame)
-        return nullcontext()
+        return self.newest
 
-    def stored(self, before: int) -> None:
-        self.before = before
+    def read(self, after: Position) -> Iterator[tuple[Position, bytes]]:
+        at = after[1] if after[0] else 0
+        while at < len(self.frames):
+            at += 1
+            yield (1, at), self.frames[at - 1]
+
+    def trim(self, position: Position, note: bytes) -> None:
+        assert position <= self.newest
+        self.trimmed, self.note = max(position, self.trimmed), note
+
+    def left(self) -> list[bytes]:
+        return [frame for _, frame in self.read(self.trimmed)]
 
 
-def collector(sink: ScriptedSink, halves: HalfStore | None = None, **ports: Any) -> Collector:
+class Taking(Collector):
+    """Everything that has come belongs to each flush."""
+
+    def flush(self, everything: bool = False) -> Swept:
+        self.cut()
+        return super().flush(everything)
+
+    def difference(self) -> int:
+        return sum(abs(entry.difference) for entry in self.ledger.entries(self.in_flight()) if entry.unit == "row")
+
+
+def collector(sink: ScriptedSink, halves: HalfStore | None = None, **ports: Any) -> Taking:
     given: dict[str, Any] = {
         "sink": sink,
-        "journal": MemoryJournal(),
         "pairing": Pairing(halves or Halves(), lambda half: half),
         "naming": Names(Config()),
         "metrics": Metrics(),
         "clock": lambda: NOW,
+        "ledger": Ledger(),
         "spool_bytes": 2**28,
     }
-    return Collector(Ports(**{**given, **ports}))
+    return Taking(Ports(**{**given, **ports}))

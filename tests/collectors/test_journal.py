@@ -5,19 +5,19 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sent import NOW, exchange, groups
-from sinks import Halves, MemoryJournal, ScriptedSink, collector
+from sinks import Halves as MemoryHalves
+from sinks import MemoryJournal, ScriptedSink, collector
 
-from collectors.collector import Collector
 from collectors.exchanges import Exchange
-from collectors.journal import FRAME_BYTES, Rows, exchange_frame, halves_frame, read_frame, rows_frames
+from collectors.intake import Intake
+from collectors.items import Called, Halves, Item, Letters, Rows
+from collectors.journal import FRAME_BYTES, frames_of, read_frame
 from collectors.pairing import Pairing
-from collectors.recovery import Recovery
 from collectors.taps.events import decoded_again
-from core.records import Half, HalfKind, Payload, RequestKey
+from core.records import DeadLetter, Half, HalfKind, Payload, RequestKey
 
 TEXT = st.text(max_size=8)
 ASCII = st.text(st.characters(max_codepoint=0xFF), max_size=8)
@@ -53,103 +53,102 @@ def shown(half: Half) -> list[Any]:
     return [tensors, half.payload.version, *half._replace(payload=Payload(()), latency=0), latency]
 
 
+def framed(item: Item) -> bytes:
+    ((_, frame),) = frames_of(item)
+    return frame
+
+
 @settings(deadline=None, max_examples=200)
-@given(st.lists(halves(), max_size=4))
+@given(st.lists(halves(), min_size=1, max_size=4))
 def test_halves_read_back_as_they_were(sent: list[Half]) -> None:
-    found = read_frame(halves_frame(sent), decoded_again)
-    assert isinstance(found, list)
-    assert [shown(half) for half in found] == [shown(half) for half in sent]
+    found = read_frame(framed(Halves(sent)), decoded_again)
+    assert isinstance(found, Halves)
+    assert [shown(half) for half in found.halves] == [shown(half) for half in sent]
 
 
 @settings(deadline=None, max_examples=50)
 @given(halves(), halves())
 def test_an_exchange_reads_back_as_one_failed_answers_too(request: Half, response: Half) -> None:
-    found = read_frame(exchange_frame(Exchange(request, response)), decoded_again)
-    assert isinstance(found, Exchange) and found.request and found.response
-    assert [shown(found.request), shown(found.response)] == [shown(request), shown(response)]
+    found = read_frame(framed(Called(Exchange(request, response))), decoded_again)
+    assert isinstance(found, Called) and found.exchange.request and found.exchange.response
+    assert [shown(found.exchange.request), shown(found.exchange.response)] == [shown(request), shown(response)]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.binary(max_size=20), TEXT, PAIRS), min_size=1, max_size=3), st.integers(0, 1))
+def test_letters_read_back_with_their_bytes(sent: list[tuple[bytes, str, Any]], events: int) -> None:
+    letters = [DeadLetter(NOW, "api", "bad_json", text, "x", body, headers=headers) for body, text, headers in sent]
+    assert read_frame(framed(Letters(letters, events)), decoded_again) == Letters(letters, events)
 
 
 def test_rows_read_back_with_ids_contents_and_fields() -> None:
     (group,) = groups(exchange({"x": [1.0, np.nan], "c": ["a", "b"]}, {"y": [0.1, 0.2]}, id="r"))
-    (frame,) = rows_frames(group.batch, group.fields)
-    found = read_frame(frame, decoded_again)
+    found = read_frame(framed(Rows(group.batch, group.fields, new=True)), decoded_again)
     assert isinstance(found, Rows)
-    assert found.batch.equals(group.batch) and found.fields == group.fields
+    assert found.batch.equals(group.batch) and found[1:] == (group.fields, True, 1)
 
 
-def test_many_rows_are_several_frames_that_fit_the_log() -> None:
+def test_many_rows_are_several_frames_that_fit_the_log_and_one_event() -> None:
     (group,) = groups(exchange({"x": np.zeros((40_000, 100))}))
-    frames = rows_frames(group.batch, group.fields)
+    frames = [frame for _, frame in frames_of(Rows(group.batch, group.fields))]
     assert len(frames) > 1 and max(map(len, frames)) < 2 * FRAME_BYTES
     read = [read_frame(frame, decoded_again) for frame in frames]
-    assert sum(len(rows.batch) for rows in read if isinstance(rows, Rows)) == 40_000
-    assert rows_frames(group.batch[:0], []) == []
+    assert sum(item.rows.total() for item in read) == 40_000
+    assert [item.events for item in read] == [1] + [0] * (len(frames) - 1)
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.binary(max_size=200), st.sampled_from([b"", b"h", b"e", b"r", b"h\2\0\0\0[]"]))
+@given(st.binary(max_size=200), st.sampled_from([b"", b"h", b"e", b"r", b"l", b"h\2\0\0\0[]"]))
 def test_bytes_that_are_no_frame_become_a_dead_letter_and_never_stop_a_start(noise: bytes, start: bytes) -> None:
-    taking = collector(sink := ScriptedSink())
-    pair = exchange_frame(Exchange(half("a"), half("a", "response")))
-    recover(taking, [start + noise, pair])
-    taking.close()
+    pair = framed(Called(Exchange(half("a"), half("a", "response"))))
+    sink = ScriptedSink()
+    resumed(MemoryJournal(frames=[start + noise, pair]), sink).flush(everything=True)
     assert sink.ids()[-1:] == ["a"]
     assert all((x.source, x.reason, x.body) == ("log", "unreadable_frame", start + noise) for x in sink.letters)
 
 
 def test_what_the_log_held_is_stored_with_the_time_it_was_received() -> None:
-    taking = collector(sink := ScriptedSink())
     (group,) = groups(exchange({"x": [1.0]}, id="row"))
-    recover(
-        taking, [halves_frame([half("pair")]), *rows_frames(group.batch, []), halves_frame([half("pair", "response")])]
-    )
-    taking.flush()
+    items: list[Item] = [Halves([half("pair")]), Rows(group.batch, []), Halves([half("pair", "response")])]
+    sink = ScriptedSink()
+    resumed(MemoryJournal(frames=[framed(item) for item in items]), sink).flush()
     assert sorted(sink.ids()) == ["pair", "row"]
     assert {time.value for batch in sink.batches for time in batch.column("received")} == {NOW}
 
 
-def test_a_log_larger_than_memory_is_stored_on_the_way_and_waits_for_the_store() -> None:
-    taking = collector(sink := ScriptedSink(away=2), spool_bytes=10_000)
-    pairs = [exchange_frame(Exchange(half(f"r{n}"), half(f"r{n}", "response"))) for n in range(50)]
-    recover(taking, pairs)
-    assert len(sink.ids()) > 30
-    taking.close()
-    assert sink.ids() == [f"r{n}" for n in range(50)]
+def test_a_log_larger_than_memory_is_read_as_the_store_takes_it() -> None:
+    pairs = [framed(Called(Exchange(half(f"r{n}"), half(f"r{n}", "response")))) for n in range(50)]
+    sink = ScriptedSink()
+    intake = resumed(MemoryJournal(frames=pairs), sink, spool_bytes=20_000)
+    assert intake.behind
+    reads = 0
+    while intake.behind:
+        intake.flush()
+        intake.read_on()
+        reads += 1
+    intake.flush()
+    assert reads > 5 and sink.ids() == [f"r{n}" for n in range(50)]
 
 
 def test_a_half_whose_prediction_is_stored_does_not_come_back_as_an_orphan() -> None:
-    class Predicted(Halves):
+    class Predicted(MemoryHalves):
         def predicted(self, keys: Any) -> dict[RequestKey, int]:
             return {RequestKey("default", "m", "done"): NOW}
 
     store = Predicted()
-    taking = collector(ScriptedSink(), pairing=Pairing(store, decoded_again, started=NOW + 10))
     conflicting = v2("response", [2.0])  # sent after the prediction was stored
     later = half("done", "response")._replace(received=NOW + 5, body=conflicting)
-    recover(taking, [halves_frame([half("done", "response"), half("alone", "response"), later])])
-    taking.close()
+    frames = [framed(Halves([half("done", "response"), half("alone", "response"), later]))]
+    pairing = Pairing(store, decoded_again, started=NOW + 10)
+    resumed(MemoryJournal(frames=frames), ScriptedSink(), pairing=pairing).flush(everything=True)
     assert sorted((h.key.request_id, h.received) for h in store.stored.values()) == [("alone", NOW), ("done", NOW + 5)]
 
 
-def test_the_journal_hears_only_what_an_earlier_flush_stored() -> None:
-    """A pair found in the store is a row with the next flush only; halves wait in memory for five seconds."""
-    now = [NOW]
-    taking = collector(
-        sink := ScriptedSink(),
-        journal=(journal := MemoryJournal()),
-        clock=lambda: now[0],
-        pairing=Pairing(Halves(), decoded_again),
-    )
-    taking.flush()
-    now[0] += 20_000_000
-    taking.flush()
-    assert journal.before == NOW - 6_000_000
-    sink.away = 1
-    taking.half(half("r"))
-    taking.half(half("r", "response"))
-    with pytest.raises(Exception, match="refused"):
-        taking.flush()
-    assert journal.before == NOW - 6_000_000
+def resumed(journal: MemoryJournal, sink: ScriptedSink, **ports: Any) -> Intake:
+    intake = Intake(journal, collector(sink, **ports), decoded_again, lambda: NOW)
+    intake.resume()
+    intake.read_on()
+    return intake
 
 
 def half(id: str, kind: HalfKind = "request") -> Half:
@@ -157,7 +156,3 @@ def half(id: str, kind: HalfKind = "request") -> Half:
     body = v2(kind, [1.0])
     sent = Half(RequestKey("default", "m", id), kind, Payload(()), NOW, NOW, "events", headers=headers, body=body)
     return decoded_again(sent)
-
-
-def recover(taking: Collector, frames: list[bytes]) -> None:
-    Recovery(taking, decoded_again, lambda: NOW, retry_seconds=0).run(frames)

@@ -10,12 +10,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sent import NOW, half
-from sinks import Halves, MemoryJournal
+from sinks import Halves, Taking
 
-from collectors.collector import Collector, Ports
+from collectors.collector import Ports
 from collectors.exchanges import Exchange
+from collectors.ledger import Ledger
 from collectors.naming import Names
-from collectors.pairing import FOREVER, Pairing
+from collectors.pairing import FOREVER, Pairing, Swept
 from collectors.recent import Seen
 from collectors.taps.events import decoded_again
 from core.config import Config
@@ -53,8 +54,8 @@ def test_a_half_waits_its_patience_in_memory_and_then_in_the_store() -> None:
     store = Halves()
     pairs = pairing(store)
     pairs.add(half())
-    assert pairs.sweep(NOW + 4 * SECOND) == [] and not store.stored
-    assert pairs.sweep(NOW + 5 * SECOND) == [] and len(store.stored) == 1
+    assert pairs.sweep(NOW + 4 * SECOND) == Swept() and not store.stored
+    assert pairs.sweep(NOW + 5 * SECOND) == Swept((half(),)) and len(store.stored) == 1
     assert (len(pairs), pairs.bytes) == (0, 0)
 
 
@@ -64,8 +65,8 @@ def test_a_partner_that_comes_late_finds_it_there() -> None:
     first.add(half(x=[1.0]))
     first.sweep(FOREVER)
     second.add(half(kind="response", y=[2.0]))
-    [completed] = second.sweep(FOREVER)
-    assert completed == Exchange(half(x=[1.0]), half(kind="response", y=[2.0]))
+    [found] = second.sweep(FOREVER).found
+    assert found.exchange == Exchange(half(x=[1.0]), half(kind="response", y=[2.0]))
 
 
 def test_halves_leave_the_store_only_when_their_prediction_is_stored() -> None:
@@ -87,7 +88,7 @@ def test_a_store_that_is_away_leaves_halves_waiting(fails: list[bool]) -> None:
     with pytest.raises(StoreUnavailable):
         pairs.sweep(FOREVER)
     assert len(pairs) == 1
-    assert pairs.sweep(FOREVER) == [] and len(store.stored) == 1
+    assert pairs.sweep(FOREVER) == Swept((half(),)) and len(store.stored) == 1
 
 
 def test_a_partner_found_while_the_store_goes_away_is_not_lost() -> None:
@@ -99,7 +100,7 @@ def test_a_partner_found_while_the_store_goes_away_is_not_lost() -> None:
     store.fails = [False, True]
     with pytest.raises(StoreUnavailable):
         second.sweep(FOREVER)
-    assert len(second.sweep(FOREVER)) == 1
+    assert len(second.sweep(FOREVER).found) == 1
 
 
 class PartnerDuringSweep(Halves):
@@ -117,7 +118,7 @@ def test_a_half_completed_while_it_is_swept_is_no_orphan() -> None:
     store = PartnerDuringSweep()
     store.pairs = pairs = pairing(store)
     pairs.add(half())
-    assert pairs.sweep(FOREVER) == []
+    assert pairs.sweep(FOREVER) == Swept()
     assert isinstance(store.meanwhile[0], Exchange)
     pairs.settle()
     assert not store.stored and (len(pairs), pairs.bytes) == (0, 0)
@@ -145,12 +146,10 @@ class Delivery(RuleBasedStateMachine):
         self.collectors = [self.collector(), self.collector()]
         self.sent: set[tuple[str, HalfKind, int]] = set()
 
-    def collector(self) -> Collector:
+    def collector(self) -> Taking:
         halves = Pairing(StoreHalves(self.engine), decoded_again)
-        ports = Ports(
-            StoreSink(self.engine), MemoryJournal(), halves, Names(Config()), Metrics(), lambda: self.now, 2**28
-        )
-        return Collector(ports)
+        sink, names = StoreSink(self.engine), Names(Config())
+        return Taking(Ports(sink, halves, names, Metrics(), lambda: self.now, Ledger(), 2**28))
 
     @rule(
         which=st.integers(0, 1),

@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
 from typing import Any
@@ -12,9 +12,12 @@ from typing import Any
 import pyarrow as pa
 import uvicorn
 
-from collectors.collector import Collector, Into, Ports
+from collectors.collector import Collector, Ports
+from collectors.intake import Intake
+from collectors.ledger import Ledger
 from collectors.naming import Names
 from collectors.pairing import Pairing
+from collectors.receipts import Receipts
 from collectors.taps.asgi import Receive, Scope, Send
 from collectors.taps.events import EventsTap, decoded_again
 from collectors.taps.proxy import Proxied, Taps
@@ -23,7 +26,8 @@ from collectors.taps.rows import RowsTap
 from core.config import Config
 from core.errors import Overloaded, StoreUnavailable
 from core.metrics import Metrics
-from core.records import DeadLetter, FieldInfo, Half, RequestKey
+from core.protocols import START, Position
+from core.records import PREDICTIONS, DeadLetter, FieldInfo, Half, RequestKey
 from tidemark.app import App, Routes
 
 SECONDS = 5
@@ -31,7 +35,7 @@ SECONDS = 5
 
 @dataclass
 class Memory:
-    """A sink, a half store and a journal, which is `full` when told so."""
+    """A sink and a half store, and the frames of a journal that is `full` when told so."""
 
     away: bool = False
     full: bool = False
@@ -61,20 +65,44 @@ class Memory:
     def predicted(self, keys: Collection[RequestKey]) -> dict[RequestKey, int]:
         return {}
 
-    async def append(self, frame: bytes) -> AbstractContextManager[object]:
-        if self.full:
-            raise Overloaded("the log is full")
-        self.frames.append(frame)
-        return nullcontext()
+    def store_ledger(self, collector: str, entries: Sequence[Mapping[str, Any]]) -> None: ...
 
-    def stored(self, before: int) -> None: ...
+    def newest(self, rows: int) -> pa.Table:
+        names = ("namespace", "model", "id", "content", "received")
+        return pa.schema([PREDICTIONS.field(name) for name in names]).empty_table()
+
+
+@dataclass
+class MemoryJournal:
+    """The frames of a `Memory`: number n ends at (1, n)."""
+
+    memory: Memory
+    identity: str = "memory"
+    trimmed: Position = START
+    note: bytes = b""
+
+    @property
+    def newest(self) -> Position:
+        return (1, len(self.memory.frames))
+
+    async def append(self, frame: bytes) -> Position:
+        if self.memory.full:
+            raise Overloaded("the log is full")
+        self.memory.frames.append(frame)
+        return self.newest
+
+    def read(self, after: Position) -> Iterator[tuple[Position, bytes]]:
+        for number in range(after[1], len(self.memory.frames)):
+            yield (1, number + 1), self.memory.frames[number]
+
+    def trim(self, position: Position, note: bytes) -> None: ...
 
 
 @dataclass
 class Service:
     port: int
     memory: Memory
-    collector: Collector
+    intake: Intake
     metrics: Metrics
 
     def predictions(self, count: int = 1) -> list[dict[str, Any]]:
@@ -99,7 +127,8 @@ class Service:
         deadline = time.monotonic() + SECONDS
         while True:
             if not self.memory.away:
-                self.collector.flush()
+                self.intake.flush()
+                self.intake.read_on()
             if len(found := look()) >= count:
                 return found
             assert time.monotonic() < deadline, f"{len(found)} came, not {count}: {found}"
@@ -144,14 +173,15 @@ class Host:
     def serving(self, config: Config, collector: type[Collector] = Collector) -> Iterator[Service]:
         """All taps of `config`, wired as the application wires them."""
         memory, metrics, names = Memory(), Metrics(), Names(config)
-        pairing = Pairing(memory, decoded_again)
-        taken = collector(Ports(memory, memory, pairing, names, metrics, clock, config.limits.spool_bytes))
-        into = Into(taken, memory)
-        taps = Taps(Proxied(config, Recorder(into, metrics, config.limits), names, metrics, clock))
-        events = EventsTap(into, config.limits, metrics, clock)
-        rows = RowsTap(into, names, config.limits, metrics, clock)
+        pairing, ledger = Pairing(memory, decoded_again), Ledger()
+        taken = collector(Ports(memory, pairing, names, metrics, clock, ledger, config.limits.spool_bytes))
+        intake = Intake(MemoryJournal(memory), taken, decoded_again, clock)
+        intake.read_on()
+        taps = Taps(Proxied(config, Recorder(intake, metrics, config.limits), names, metrics, ledger, clock))
+        events = EventsTap(intake, Receipts(ledger, metrics, "events"), config.limits, clock)
+        rows = RowsTap(intake, Receipts(ledger, metrics, "api"), names, config.limits, clock)
         self._app = App(Routes(taps, events, rows, taps), nothing, nothing)
-        yield Service(self._server.servers[0].sockets[0].getsockname()[1], memory, taken, metrics)
+        yield Service(self._server.servers[0].sockets[0].getsockname()[1], memory, intake, metrics)
         if self._loop:
             asyncio.run_coroutine_threadsafe(taps.close(), self._loop).result()
 

@@ -161,19 +161,28 @@ def test_a_body_that_unzips_to_more_than_the_limit_is_refused(service: Service) 
     assert refused(service, gzip.compress(b" " * 100_000_000), headers("request"))["status"] == 413
 
 
-def test_a_full_spool_is_answered_503_with_when_to_come_back(upstream: Upstream, start: Callable[..., Service]) -> None:
+def test_senders_do_not_notice_that_memory_is_full(upstream: Upstream, start: Callable[..., Service]) -> None:
     service = start(upstream, limits={"spool_bytes": 2**20})
     service.memory.away = True
     large = orjson.dumps({"inputs": [{"name": "x", "shape": [1, 50_000], "datatype": "FP64", "data": [0.5] * 50_000}]})
-    answers = [post(service, large, headers("request", f"r{n}")) for n in range(4)]
-    last = answers[-1]
-    assert (last.status_code, last.headers["retry-after"], last.json()["status"]) == (503, "1", 503)
-    taken = [answer.status_code for answer in answers].count(200)
-    assert service.events("events") == {"accepted": taken, "shed": 4 - taken}
+    answers = [post(service, large, headers("request", f"r{n}")) for n in range(5)]
+    answers += [post(service, RESPONSE, headers("response", f"r{n}")) for n in range(5)]
+    assert [answer.status_code for answer in answers] == [200] * 10
+    assert service.intake.behind
     service.memory.away = False
-    service.collector.close()
-    assert len(service.memory.halves) == taken
-    assert post(service, large, headers("request", "later")).status_code == 200
+    while service.intake.behind:
+        service.intake.flush(everything=True)
+        service.intake.read_on()
+    service.intake.flush(everything=True)
+    assert sorted(row["id"] for row in service.memory.rows) == [f"r{n}" for n in range(5)]
+    assert service.events("events") == {"accepted": 10}
+
+
+def test_a_full_log_is_answered_503_with_when_to_come_back(service: Service) -> None:
+    service.memory.full = True
+    answer = post(service, REQUEST, headers("request"))
+    assert (answer.status_code, answer.headers["retry-after"], answer.json()["status"]) == (503, "1", 503)
+    assert service.events("events") == {"shed": 1}
 
 
 def test_a_half_sent_again_is_counted_and_stored_once(service: Service) -> None:

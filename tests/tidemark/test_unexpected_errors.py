@@ -1,22 +1,27 @@
 """What goes wrong in Tidemark itself: a 500 as problem details, counted, and the payload kept as a dead letter."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pyarrow as pa
 import pytest
 
-from collectors.collector import Collector, Into, Ports
+from collectors.collector import Collector, Ports
+from collectors.intake import Intake
+from collectors.ledger import Ledger
 from collectors.naming import Names
 from collectors.pairing import Pairing
+from collectors.receipts import Receipts
 from collectors.taps.events import EventsTap, decoded_again
 from collectors.taps.rows import RowsTap
 from core.config import Config, Limits
 from core.metrics import Metrics
 from core.records import DeadLetter, FieldInfo, Half, RequestKey
+from storage.journal import StoreJournal
+from storage.wal import Log, Settings
 from tidemark.app import ASGI
 
 EVENT = {
@@ -30,7 +35,7 @@ EVENT = {
 
 
 class Letters:
-    """A store that keeps only dead letters, and a journal that keeps nothing."""
+    """A store that keeps only dead letters."""
 
     def __init__(self) -> None:
         self.letters: list[DeadLetter] = []
@@ -52,10 +57,10 @@ class Letters:
     def predicted(self, keys: Iterable[RequestKey]) -> dict[RequestKey, int]:
         return {}
 
-    async def append(self, frame: bytes) -> AbstractContextManager[object]:
-        return nullcontext()
+    def store_ledger(self, collector: str, entries: Sequence[Mapping[str, Any]]) -> None: ...
 
-    def stored(self, before: int) -> None: ...
+    def newest(self, rows: int) -> pa.Table:
+        raise AssertionError("nothing is resumed here")
 
 
 def failing_once() -> Callable[[], int]:
@@ -78,16 +83,22 @@ def failing_once() -> Callable[[], int]:
         ("api", {"content-type": "application/json"}, b'{"model": "m", "predictions": [{"inputs": {"x": 1}}]}'),
     ],
 )
-def test_an_error_of_its_own_is_answered_counted_and_kept(tap: str, headers: dict[str, str], body: bytes) -> None:
+def test_an_error_of_its_own_is_answered_counted_and_kept(
+    tmp_path: Path, tap: str, headers: dict[str, str], body: bytes
+) -> None:
     store, metrics, names, clock = Letters(), Metrics(), Names(Config()), failing_once()
-    collector = Collector(Ports(store, store, Pairing(store, decoded_again), names, metrics, lambda: 0, 2**20))
-    into = Into(collector, store)
+    ledger = Ledger()
+    collector = Collector(Ports(store, Pairing(store, decoded_again), names, metrics, lambda: 0, ledger, 2**20))
+    log = Log(tmp_path / "log", Settings())
+    intake = Intake(StoreJournal(log), collector, decoded_again, lambda: 0)
     apps: dict[str, ASGI] = {
-        "events": EventsTap(into, Limits(), metrics, clock),
-        "api": RowsTap(into, names, Limits(), metrics, clock),
+        "events": EventsTap(intake, Receipts(ledger, metrics, "events"), Limits(), clock),
+        "api": RowsTap(intake, Receipts(ledger, metrics, "api"), names, Limits(), clock),
     }
     status, said = asyncio.run(called(apps[tap], headers, body))
-    collector.flush()
+    intake.read_on()
+    collector.close()
+    log.close()
     assert (status, said["status"], said["reason"]) == (500, 500, "internal")
     assert "ZeroDivisionError: the clock is broken" in said["detail"]
     counted = metrics.registry.get_sample_value("tidemark_events_total", {"tap": tap, "outcome": "error"})

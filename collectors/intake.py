@@ -1,0 +1,245 @@
+"""From the taps through the log to the collector, so that what was acknowledged survives and is stored in order.
+
+While memory has room, what a tap accepts goes into the log and straight on to the collector. When it has none (the
+store is away or slow) it goes into the log only, and `read_on` takes it from there later: the size of the log bounds
+what can wait, not memory. A restart begins like that, at the place the last note names.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+from collectors.collector import Accepted, Collector, Cut
+from collectors.duplicates import Told
+from collectors.items import Halves, Item, Letters, Rows
+from collectors.journal import frames_of, holds_halves, read_frame
+from collectors.ledger import Entry, Tally
+from collectors.note import Note, read, written
+from collectors.pairing import Swept, mark
+from collectors.receipts import Receipt
+from core.errors import Overloaded, Rejected
+from core.protocols import START, Journal, Position
+from core.records import DeadLetter, Half
+
+LARGE_ROWS = 2_000  # telling duplicates among more takes so long that it happens in a thread
+REMEMBERED_ROWS = 200_000
+
+log = logging.getLogger("tidemark.collector")
+
+Frames = Sequence[tuple[Item, bytes]]
+
+
+class Place(NamedTuple):
+    """Every frame up to `taken` was taken, and those in `also`; the ledger knows those up to `counted`."""
+
+    taken: Position
+    also: frozenset[Position]
+    counted: Position
+    backlog: Tally
+
+
+class Intake:
+    """`accept` is for one event loop, the rest for the thread that flushes. `decode` fills the payload of a half."""
+
+    def __init__(
+        self, journal: Journal, collector: Collector, decode: Callable[[Half], Half], clock: Callable[[], int]
+    ) -> None:
+        self._journal, self._collector, self._decode, self._clock = journal, collector, decode, clock
+        self._lock = collector.lock
+        self._behind = True
+        self._claimed = journal.trimmed  # the last frame that is taken, or will be in a moment
+        self._counted = START  # the last frame that the ledger knows
+        self._backlog = Tally()  # rows that are counted and not taken
+        self._open: dict[Position, Position] = {}  # frames about to be taken, each with the one before it
+        self._also: set[Position] = set()  # frames taken before an earlier one
+
+    async def accept(
+        self, frames: Frames, receipt: Receipt | None = None, known: Callable[[], Awaitable[None]] | None = None
+    ) -> Accepted:
+        """Each frame is on disk when this returns. Overloaded when the log is full, Rejected when it never takes one.
+
+        The collector is given them after `known`, when there is something more to be known. Rows that memory has no
+        room for are accepted before anyone has looked whether they are duplicates.
+        """
+        accepted = Accepted(0, 0)
+        for item, frame in frames:
+            position = await self._journal.append(frame)
+            if self._claims(item, position, receipt):
+                accepted += await self._taken(item, position, known)
+            else:
+                accepted += Accepted(item.rows.total(), 0)
+        return accepted
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """Letters of what was refused; a log that takes nothing more does not keep them from being stored."""
+        try:
+            await self.accept(frames_of(Letters([letter.cut() for letter in letters])))
+        except (Overloaded, Rejected):
+            for letter in letters:
+                self._collector.dead_letter(letter)
+
+    async def _taken(self, item: Item, position: Position, known: Callable[[], Awaitable[None]] | None) -> Accepted:
+        """What was claimed is taken, whatever happens."""
+        if isinstance(item, Rows) and len(item.batch) > LARGE_ROWS:
+            return await asyncio.to_thread(self._take, item, position)
+        try:
+            if known:
+                await known()
+        finally:
+            accepted = self._take(item, position)
+        return accepted
+
+    def _claims(self, item: Item, position: Position, receipt: Receipt | None) -> bool:
+        """Whether this call takes its frame on; else it is read in the log. Calls come here in the order of the log."""
+        with self._lock:
+            if position > self._counted:
+                self._count(item, position, receipt)
+            elif receipt:
+                receipt.counted(item.events)
+            if self._behind or position <= self._claimed:
+                return False
+            if self._collector.full:
+                self._behind = True
+                return False
+            self._open[position] = self._claimed
+            self._claimed = position
+            return True
+
+    def _count(self, item: Item, position: Position, receipt: Receipt | None) -> None:
+        ledger, rows = self._collector.ledger, item.rows
+        self._counted = position
+        ledger.count_all({"accepted": rows})
+        self._backlog.update(rows)
+        if receipt:
+            receipt.became("accepted", item.events)
+        else:
+            ledger.accepted_before(item.tap, item.events)
+
+    def _take(self, item: Item, position: Position) -> Accepted:
+        told = self._collector.tell(item.batch, item.new) if isinstance(item, Rows) else None
+        with self._lock:
+            before = self._open.pop(position)
+            if any(earlier < position for earlier in self._open):
+                self._also.add(position)
+            elif not self._open:
+                self._also.clear()
+            accepted = self._hand_over(item, before, told)
+        return accepted
+
+    def _hand_over(self, item: Item, before: Position, told: Told | None = None) -> Accepted:
+        """An error of our own costs a dead letter; nobody is left to be told."""
+        self._backlog.subtract(item.rows)
+        try:
+            return self._put(item, before, told)
+        except Exception as error:
+            log.exception("what was accepted could not be taken")
+            self._collector.ledger.count_all({"dead_lettered": item.rows})
+            for _, frame in frames_of(item):
+                self._collector.dead_letter(self._letter("internal", error, frame))
+            return Accepted(item.rows.total(), 0)
+
+    def _put(self, item: Item, before: Position, told: Told | None) -> Accepted:
+        collector = self._collector
+        if isinstance(item, Rows):
+            return collector.told_rows(told or collector.tell(item.batch, item.new), item.fields)
+        if isinstance(item, Halves):
+            for half in item.halves:
+                collector.half(half, before)
+        elif isinstance(item, Letters):
+            for letter in item.letters:
+                collector.dead_letter(letter)
+        else:
+            collector.exchange(item.exchange)
+        return Accepted(item.rows.total(), 0)
+
+    @property
+    def behind(self) -> bool:
+        """The log holds frames that are not in memory."""
+        return self._behind
+
+    def resume(self) -> None:
+        """Take up where the last process ended. StoreError when the store is away."""
+        note = read(self._journal.note)
+        self._collector.ledger.restore(note.counts)
+        self._collector.remember(note.recent, REMEMBERED_ROWS)
+        self._counted, self._backlog = note.counted, Tally(note.backlog)
+        self._also = {position for position in note.also if position > note.taken}
+        for position, frame in self._journal.read(self._claimed):
+            if position > note.taken:
+                break
+            self._take_waiting(frame, note)
+            self._claimed = position
+
+    def _take_waiting(self, frame: bytes, note: Note) -> None:
+        """Of a frame that has found its end, the halves that still wait for their other half."""
+        item = self._read(frame) if holds_halves(frame) else None
+        for half in item.halves if isinstance(item, Halves) else ():
+            if (known := mark(half)) in note.waiting:
+                self._collector.waiting_half(half, self._claimed, known)
+
+    def read_on(self) -> bool:
+        """Take frames from the log while memory has room; whether there was any."""
+        if self._open or self._collector.half_full:
+            return False
+        before, end = self._claimed, self._journal.newest
+        for position, frame in self._journal.read(self._claimed):
+            self._take_read(position, self._read(frame))
+            if self._collector.half_full:
+                return True
+        with self._lock:
+            if self._journal.newest == end:
+                self._catch_up(end)
+        return self._claimed > before
+
+    def _take_read(self, position: Position, item: Item) -> None:
+        with self._lock:
+            if position in self._also:
+                self._also.remove(position)
+            else:
+                if position > self._counted:
+                    self._count(item, position, None)
+                self._hand_over(item, self._claimed)
+            self._claimed = position
+
+    def _catch_up(self, end: Position) -> None:
+        """From here on calls take their own frames. Rows that are still missing were in frames that are damaged."""
+        self._behind = False
+        self._claimed, self._counted = max(self._claimed, end), max(self._counted, end)
+        self._backlog.clear()
+        self._collector.caught_up()
+
+    def _read(self, frame: bytes) -> Item:
+        try:
+            return read_frame(frame, self._decode)
+        except Exception as error:
+            return Letters([self._letter("unreadable_frame", error, frame)])
+
+    def _letter(self, reason: str, error: Exception, frame: bytes) -> DeadLetter:
+        return DeadLetter(self._clock(), "log", reason, f"{type(error).__name__}: {error}", "", frame)
+
+    def entries(self) -> list[Entry]:
+        """The ledger as it stands. For the thread that flushes."""
+        with self._lock:
+            in_flight = self._collector.in_flight()
+            in_flight.update(self._backlog)
+            return self._collector.ledger.entries(in_flight)
+
+    def flush(self, everything: bool = False) -> None:
+        """Store what was taken, and let the log forget it. StoreUnavailable leaves the rest for the next flush."""
+        with self._lock:
+            place, cut = self._place(), self._collector.cut()
+        swept = self._collector.flush(everything)
+        self._note(place, cut, swept)
+
+    def _place(self) -> Place:
+        first = min(self._open, default=None)
+        taken = self._claimed if first is None else self._open[first]
+        return Place(taken, frozenset(self._also), self._counted, Tally(self._backlog))
+
+    def _note(self, place: Place, cut: Cut, swept: Swept) -> None:
+        ended = {id(half) for half in (*swept.kept, *swept.predicted, *(one.half for one in swept.found))}
+        waiting = [one for one in cut.waiting if id(one.half) not in ended]
+        counts = self._collector.ledger.noted()
+        note = Note(*place, [one.mark for one in waiting], cut.recent, counts)
+        self._journal.trim(min([place.taken, *(one.before for one in waiting)]), written(note))

@@ -1,0 +1,89 @@
+"""What taps accept, one thing for each frame of the log: what it holds, and how it counts in the ledger.
+
+`events` is how many events the sender was told are accepted with it, `rows` the predictions among them: halves are
+predictions only when they have paired.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from collectors.exchanges import Exchange
+from collectors.ledger import Tally, exchange_rows, line_of, rows_of
+from core.records import DeadLetter, FieldInfo, Half
+
+
+class Halves(NamedTuple):
+    """Requests and responses that came each on its own, at least one."""
+
+    halves: Sequence[Half]
+
+    @property
+    def tap(self) -> str:
+        return self.halves[0].source
+
+    @property
+    def events(self) -> int:
+        return len(self.halves)
+
+    @property
+    def rows(self) -> Tally:
+        return Tally()
+
+
+class Called(NamedTuple):
+    """An inference with its request and its response."""
+
+    exchange: Exchange
+
+    @property
+    def tap(self) -> str:
+        return self.exchange.first.source
+
+    @property
+    def events(self) -> int:
+        return 1
+
+    @property
+    def rows(self) -> Tally:
+        return Tally({line_of(self.exchange.first): exchange_rows(self.exchange)})
+
+
+class Rows(NamedTuple):
+    """Rows of the schema PREDICTIONS, at least one. `new`: none of them can have been sent before.
+
+    `events` is 0 for the further frames of one call.
+    """
+
+    batch: pa.RecordBatch
+    fields: Sequence[FieldInfo]
+    new: bool = False
+    events: int = 1
+
+    @property
+    def tap(self) -> str:
+        tap: str = self.batch.column("source")[0].as_py()
+        return tap
+
+    @property
+    def rows(self) -> Tally:
+        return rows_of(self.batch)
+
+
+class Letters(NamedTuple):
+    """What could not be read, at least one. `events` counts calls of which nothing else was accepted."""
+
+    letters: Sequence[DeadLetter]
+    events: int = 0
+
+    @property
+    def tap(self) -> str:
+        return self.letters[0].source
+
+    @property
+    def rows(self) -> Tally:
+        return Tally()
+
+
+Item = Halves | Called | Rows | Letters

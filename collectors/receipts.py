@@ -1,0 +1,48 @@
+"""The events of one call to a tap, from their arrival to what became of each: in the ledger and in the metrics."""
+
+from collectors.ledger import OUTCOMES, Ledger, Line
+from core.metrics import Metrics
+
+
+class Receipts:
+    """For the calls of one tap."""
+
+    def __init__(self, ledger: Ledger, metrics: Metrics, tap: str) -> None:
+        self.ledger, self.line = ledger, Line(tap)
+        self.counters = {word: metrics.events.labels(tap, word) for word in OUTCOMES}
+
+    def begin(self) -> "Receipt":
+        return Receipt(self)
+
+
+class Receipt:
+    """Begins with one event; every event finds its outcome before `close`."""
+
+    def __init__(self, receipts: Receipts) -> None:
+        self._receipts, self._left = receipts, 1
+        receipts.ledger.begin(receipts.line, 1)
+
+    def holds(self, events: int) -> None:
+        """The call turned out to carry so many events."""
+        self._receipts.ledger.begin(self._receipts.line, events - 1)
+        self._left += events - 1
+
+    def became(self, word: str, events: int = 1) -> None:
+        self._receipts.ledger.end(self._receipts.line, events, word)
+        self._receipts.counters[word].inc(events)
+        self._left -= events
+
+    def rest(self, word: str) -> None:
+        """What became of all events that have no outcome yet."""
+        self.became(word, self._left)
+
+    def counted(self, events: int) -> None:
+        """They are accepted: they were read in the log, and counted, before this call heard that they are in it."""
+        self._receipts.ledger.begin(self._receipts.line, -events)
+        self._receipts.counters["accepted"].inc(events)
+        self._left -= events
+
+    def close(self) -> None:
+        """What has no outcome shows as a difference in the ledger."""
+        if self._left:
+            self._receipts.ledger.end(self._receipts.line, self._left)
