@@ -70,6 +70,7 @@ class Collector:
         self._spool = Spool(ports.sink, ports.spool_bytes, Outcomes(self._stored, self._refused))
         self._known_fields: set[FieldInfo] = set()
         self._new_fields: set[FieldInfo] = set()
+        self._caught_up = False
         self._oldest = 0  # when the oldest thing that is not stored was received; 0 = nothing waits
 
     @property
@@ -144,8 +145,8 @@ class Collector:
         self._duplicates.remember(self._ports.sink.newest(rows))
 
     def caught_up(self) -> None:
-        """Everything that was in the log at a restart has been taken."""
-        self._duplicates.forget()
+        """Everything that was in the log at a restart has been taken, and is built with the next flush."""
+        self._caught_up = True
 
     def in_flight(self) -> Tally:
         """The rows that were accepted and have not found their end. For the thread that flushes."""
@@ -178,6 +179,8 @@ class Collector:
         self._metrics.lag.set((now - self._oldest) / 1e6 if self._oldest else 0)
         try:
             self._store()
+            if self._caught_up:
+                self._duplicates.forget()
             swept = self._sweep(FOREVER if everything else now)
             self._store_fields()
         finally:

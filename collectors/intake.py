@@ -18,8 +18,9 @@ from collectors.ledger import Entry, Tally
 from collectors.note import Note, read, written
 from collectors.pairing import Swept, mark
 from collectors.receipts import Receipt
+from collectors.spans import Listed, Spans
 from core.errors import Overloaded, Rejected
-from core.protocols import START, Journal, Position
+from core.protocols import Journal, Position
 from core.records import DeadLetter, Half
 
 LARGE_ROWS = 2_000  # telling duplicates among more takes so long that it happens in a thread
@@ -31,11 +32,10 @@ Frames = Sequence[tuple[Item, bytes]]
 
 
 class Place(NamedTuple):
-    """Every frame up to `taken` was taken, and those in `also`; the ledger knows those up to `counted`."""
+    """Which frames were taken, which the ledger knows, and the rows of those it knows that were not taken."""
 
-    taken: Position
-    also: frozenset[Position]
-    counted: Position
+    taken: Listed
+    counted: Listed
     backlog: Tally
 
 
@@ -49,10 +49,10 @@ class Intake:
         self._lock = collector.lock
         self._behind = True
         self._claimed = journal.trimmed  # the last frame that is taken, or will be in a moment
-        self._counted = START  # the last frame that the ledger knows
-        self._backlog = Tally()  # rows that are counted and not taken
+        self._newest = journal.trimmed  # the last frame that a call has written
         self._open: dict[Position, Position] = {}  # frames about to be taken, each with the one before it
-        self._also: set[Position] = set()  # frames taken before an earlier one
+        self._taken, self._counted = Spans(), Spans()
+        self._backlog = Tally()  # rows that are counted and not taken
 
     async def accept(
         self, frames: Frames, receipt: Receipt | None = None, known: Callable[[], Awaitable[None]] | None = None
@@ -66,7 +66,7 @@ class Intake:
         for item, frame in frames:
             position = await self._journal.append(frame)
             if self._claims(item, position, receipt):
-                accepted += await self._taken(item, position, known)
+                accepted += await self._take_on(item, position, known)
             else:
                 accepted += Accepted(item.rows.total(), 0)
         return accepted
@@ -79,7 +79,7 @@ class Intake:
             for letter in letters:
                 self._collector.dead_letter(letter)
 
-    async def _taken(self, item: Item, position: Position, known: Callable[[], Awaitable[None]] | None) -> Accepted:
+    async def _take_on(self, item: Item, position: Position, known: Callable[[], Awaitable[None]] | None) -> Accepted:
         """What was claimed is taken, whatever happens."""
         if isinstance(item, Rows) and len(item.batch) > LARGE_ROWS:
             return await asyncio.to_thread(self._take, item, position)
@@ -93,11 +93,13 @@ class Intake:
     def _claims(self, item: Item, position: Position, receipt: Receipt | None) -> bool:
         """Whether this call takes its frame on; else it is read in the log. Calls come here in the order of the log."""
         with self._lock:
-            if position > self._counted:
-                self._count(item, position, receipt)
+            if position not in self._counted:
+                self._count(item, receipt)
+                self._counted.add(self._newest, position)
             elif receipt:
                 receipt.counted(item.events)
-            if self._behind or position <= self._claimed:
+            self._newest = position
+            if self._behind or position in self._taken:
                 return False
             if self._collector.full:
                 self._behind = True
@@ -106,9 +108,8 @@ class Intake:
             self._claimed = position
             return True
 
-    def _count(self, item: Item, position: Position, receipt: Receipt | None) -> None:
+    def _count(self, item: Item, receipt: Receipt | None) -> None:
         ledger, rows = self._collector.ledger, item.rows
-        self._counted = position
         ledger.count_all({"accepted": rows})
         self._backlog.update(rows)
         if receipt:
@@ -120,10 +121,7 @@ class Intake:
         told = self._collector.tell(item.batch, item.new) if isinstance(item, Rows) else None
         with self._lock:
             before = self._open.pop(position)
-            if any(earlier < position for earlier in self._open):
-                self._also.add(position)
-            elif not self._open:
-                self._also.clear()
+            self._taken.add(before, position)
             accepted = self._hand_over(item, before, told)
         return accepted
 
@@ -163,10 +161,10 @@ class Intake:
         note = read(self._journal.note)
         self._collector.ledger.restore(note.counts)
         self._collector.remember(note.recent, REMEMBERED_ROWS)
-        self._counted, self._backlog = note.counted, Tally(note.backlog)
-        self._also = {position for position in note.also if position > note.taken}
+        self._taken, self._counted, self._backlog = Spans(note.taken), Spans(note.counted), Tally(note.backlog)
+        self._newest = self._journal.newest
         for position, frame in self._journal.read(self._claimed):
-            if position > note.taken:
+            if position > self._taken.first:
                 break
             self._take_waiting(frame, note)
             self._claimed = position
@@ -194,18 +192,20 @@ class Intake:
 
     def _take_read(self, position: Position, item: Item) -> None:
         with self._lock:
-            if position in self._also:
-                self._also.remove(position)
-            else:
-                if position > self._counted:
-                    self._count(item, position, None)
+            if position not in self._counted:
+                self._count(item, None)
+                self._counted.add(self._claimed, position)
+            if position not in self._taken:
                 self._hand_over(item, self._claimed)
+                self._taken.add(self._claimed, position)
             self._claimed = position
 
     def _catch_up(self, end: Position) -> None:
         """From here on calls take their own frames. Rows that are still missing were in frames that are damaged."""
         self._behind = False
-        self._claimed, self._counted = max(self._claimed, end), max(self._counted, end)
+        for spans in (self._taken, self._counted):
+            spans.add(self._claimed, end)
+        self._claimed = max(self._claimed, end)
         self._backlog.clear()
         self._collector.caught_up()
 
@@ -233,13 +233,11 @@ class Intake:
         self._note(place, cut, swept)
 
     def _place(self) -> Place:
-        first = min(self._open, default=None)
-        taken = self._claimed if first is None else self._open[first]
-        return Place(taken, frozenset(self._also), self._counted, Tally(self._backlog))
+        return Place(self._taken.listed(), self._counted.listed(), Tally(self._backlog))
 
     def _note(self, place: Place, cut: Cut, swept: Swept) -> None:
         ended = {id(half) for half in (*swept.kept, *swept.predicted, *(one.half for one in swept.found))}
         waiting = [one for one in cut.waiting if id(one.half) not in ended]
         counts = self._collector.ledger.noted()
         note = Note(*place, [one.mark for one in waiting], cut.recent, counts)
-        self._journal.trim(min([place.taken, *(one.before for one in waiting)]), written(note))
+        self._journal.trim(min([place.taken[0][1], *(one.before for one in waiting)]), written(note))

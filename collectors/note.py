@@ -7,7 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from collectors.ledger import Counts, Line, Tally, counts_of
-from core.protocols import START, Position
+from collectors.spans import NOTHING, Listed
 
 _VERSION = 1
 
@@ -15,15 +15,13 @@ log = logging.getLogger("tidemark.collector")
 
 
 class Note(NamedTuple):
-    """Everything up to `taken`, and each frame of `also`, has found its end, but for the halves marked in `waiting`.
+    """Frames of `taken` have found their end, but for the halves marked in `waiting`; of `counted` the ledger knows.
 
-    Up to `counted` the ledger's `counts` hold what was accepted; `backlog` is the part of it behind `taken`. `recent`
-    marks the halves that came last.
+    `backlog` is the part of its `counts` that is accepted and not taken. `recent` marks the halves that came last.
     """
 
-    taken: Position = START
-    also: Collection[Position] = ()
-    counted: Position = START
+    taken: Listed = NOTHING
+    counted: Listed = NOTHING
     backlog: Tally = Tally()
     waiting: Collection[int] = ()
     recent: Sequence[int] = ()
@@ -33,21 +31,24 @@ class Note(NamedTuple):
 def written(note: Note) -> bytes:
     counts = [[*line, word, n] for (line, word), n in sorted(note.counts.items()) if n]
     backlog = [[*line, n] for line, n in sorted(note.backlog.items()) if n]
-    also = [list(position) for position in sorted(note.also)]
-    said = [[*note.taken], also, [*note.counted], backlog, sorted(note.waiting), note.recent, counts]
-    return orjson.dumps([_VERSION, *said])
+    spans = [[[*after, *upto] for after, upto in found] for found in (note.taken, note.counted)]
+    return orjson.dumps([_VERSION, *spans, backlog, sorted(note.waiting), list(note.recent), counts])
 
 
 def read(content: bytes) -> Note:
     """The empty note for none, and for one that is no note: then frames are counted and stored again, none is lost."""
-    try:
-        version, taken, also, counted, backlog, waiting, recent, counts = orjson.loads(content or b"[0,0,0,0,0,0,0,0]")
-    except ValueError:
-        version = -1
-    if version != _VERSION:
-        if content:
-            log.error("the note of the log cannot be read: the ledger begins anew")
+    if not content:
         return Note()
-    places = {(segment, offset) for segment, offset in also}
+    try:
+        version, taken, counted, backlog, waiting, recent, counts = orjson.loads(content)
+        if version != _VERSION:
+            raise ValueError(f"version {version}")
+    except ValueError as error:
+        log.error("the note of the log cannot be read, and the ledger begins anew: %s", error)
+        return Note()
     rest = Tally({Line(*line): n for *line, n in backlog})
-    return Note(tuple(taken), places, tuple(counted), rest, frozenset(waiting), recent, counts_of(counts))
+    return Note(_spans(taken), _spans(counted), rest, frozenset(waiting), recent, counts_of(counts))
+
+
+def _spans(said: list[list[int]]) -> Listed:
+    return tuple(((a, b), (c, d)) for a, b, c, d in said)

@@ -107,6 +107,8 @@ class Pairing:
             other = self._waiting.pop((half.key, _other(half)), None)
             if other is not None:
                 self._bytes -= half_bytes(other.half)
+                # A crash may have come between keeping one of them in the store and noting that.
+                self._completed += [one for one in (half, other.half) if one.received < self._started]
                 return _exchange(half, other.half)
             if key in self._waiting:
                 self._displaced.append(self._waiting[key])

@@ -1,0 +1,228 @@
+"""Whatever happens between a tap and the store, what was acknowledged is stored once and the ledger adds up."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sent import NOW, exchange, groups
+from sinks import Halves as MemoryHalves
+from sinks import MemoryJournal, ScriptedSink
+
+from collectors.collector import Collector, Ports
+from collectors.exchanges import Exchange
+from collectors.intake import Intake
+from collectors.items import Called, Halves, Item, Letters, Rows
+from collectors.journal import frames_of
+from collectors.ledger import Ledger
+from collectors.naming import Names
+from collectors.pairing import Pairing
+from collectors.receipts import Receipts
+from collectors.taps.events import decoded_again
+from core.config import Config
+from core.errors import Overloaded, StoreUnavailable
+from core.metrics import Metrics
+from core.records import PREDICTIONS, TIME, DeadLetter, Half, HalfKind, Payload, RequestKey
+
+SECOND = 1_000_000
+SMALL = 6_000  # bytes of memory: four halves
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class DyingSink(ScriptedSink):
+    """Kills the process before or after one of its next calls has its effect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls_to_live, self.after = 10**9, False
+
+    def _check(self) -> None:
+        super()._check()
+        self.calls_to_live -= 1
+        if self.calls_to_live < 0 and not self.after:
+            raise Killed
+
+    def store(self, predictions: pa.RecordBatch) -> None:
+        super().store(predictions)
+        if self.calls_to_live < 0:
+            raise Killed
+
+    def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        super().store_dead_letters(letters)
+        if self.calls_to_live < 0:
+            raise Killed
+
+
+class Process:
+    """What one life of a collector holds in memory."""
+
+    def __init__(
+        self, journal: MemoryJournal, sink: ScriptedSink, halves: MemoryHalves, clock: Callable[[], int]
+    ) -> None:
+        ledger, metrics = Ledger(), Metrics()
+        pairing = Pairing(halves, decoded_again, started=clock())
+        collector = Collector(Ports(sink, pairing, Names(Config()), metrics, clock, ledger, SMALL))
+        self.intake = Intake(journal, collector, decoded_again, clock)
+        self.receipts = Receipts(ledger, metrics, "events")
+        self.intake.resume()
+
+    def accept(self, item: Item) -> None:
+        receipt = self.receipts.begin()
+        receipt.holds(item.events)
+        try:
+            asyncio.run(self.intake.accept(frames_of(item), receipt))
+        except Overloaded:
+            receipt.rest("shed")
+            raise
+        finally:
+            receipt.close()
+
+
+class Delivery(RuleBasedStateMachine):
+    """Halves, exchanges and rows, sent twice, in conflict and in any order; kills, outages, little memory."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.now = NOW
+        self.journal, self.sink, self.halves = MemoryJournal(), DyingSink(), MemoryHalves()
+        self.sent: set[tuple[str, HalfKind, int]] = set()
+        self.rows: set[tuple[str, int]] = set()
+        self.start()
+
+    def start(self) -> None:
+        self.sink.calls_to_live, self.sink.away = 10**9, 0
+        self.now += SECOND
+        self.process = Process(self.journal, self.sink, self.halves, lambda: self.now)
+
+    @rule(
+        id=st.sampled_from("abcd"),
+        kind=st.sampled_from(["request", "response"]),
+        value=st.sampled_from([1, 1, 1, 2]),
+        heard=st.booleans(),
+    )
+    def half(self, id: str, kind: HalfKind, value: int, heard: bool) -> None:
+        self.now += 1
+        item = Halves([half(id, kind, value, self.now)])
+        if heard:
+            self.process.accept(item)
+        else:  # on disk, and the process ends before anything else happens
+            asyncio.run(self.journal.append(frames_of(item)[0][1]))
+            self.start()
+        self.sent.add((id, kind, value))
+
+    @rule(ids=st.lists(st.sampled_from("mnopq"), min_size=1, max_size=3), value=st.sampled_from([1, 1, 2]))
+    def some_rows(self, ids: list[str], value: int) -> None:
+        self.now += 1
+        made = [group for id in ids for group in groups(exchange({"x": [float(value)]}, id=id))]
+        batch = pa.concat_batches([group.batch for group in made])
+        received = pa.array([self.now] * len(batch), pa.int64()).cast(TIME)
+        self.process.accept(Rows(batch.set_column(1, PREDICTIONS.field("received"), received), made[0].fields))
+        self.rows |= {(id, value) for id in ids}
+
+    @rule(id=st.sampled_from("uvw"), value=st.sampled_from([1, 1, 2]))
+    def called(self, id: str, value: int) -> None:
+        self.now += 1
+        request, response = (half(id, kind, value, self.now) for kind in ("request", "response"))
+        self.process.accept(Called(Exchange(request, response)))
+        self.sent |= {(id, "request", value), (id, "response", value)}
+
+    @rule()
+    def letter(self) -> None:
+        self.process.accept(Letters([DeadLetter(self.now, "events", "bad_json", "", "", b"?")]))
+
+    @rule(seconds=st.sampled_from([1, 10]), everything=st.booleans())
+    def flush(self, seconds: int, everything: bool) -> None:
+        self.now += seconds * SECOND
+        with suppress(StoreUnavailable):
+            self.process.intake.flush(everything)
+
+    @rule()
+    def read_on(self) -> None:
+        self.process.intake.read_on()
+
+    @rule(calls=st.integers(1, 4))
+    def store_goes_away(self, calls: int) -> None:
+        self.sink.away = calls
+
+    @rule()
+    def kill(self) -> None:
+        self.start()
+
+    @rule(calls=st.integers(0, 3), after=st.booleans())
+    def kill_within_a_flush(self, calls: int, after: bool) -> None:
+        self.sink.calls_to_live, self.sink.after, self.sink.away = calls, after, 0
+        with pytest.raises(Killed):
+            while True:
+                self.now += 10 * SECOND
+                self.process.accept(Letters([DeadLetter(self.now, "events", "bad_json", "", "", b"?")]))
+                self.process.intake.flush()
+                self.process.intake.read_on()
+        self.start()
+
+    @invariant()
+    def the_ledger_adds_up(self) -> None:
+        assert [entry for entry in self.process.intake.entries() if entry.difference] == []
+
+    def teardown(self) -> None:
+        self.sink.away = 0
+        while self.process.intake.behind:
+            self.process.intake.flush(everything=True)
+            self.process.intake.read_on()
+        for _ in range(2):
+            self.process.intake.flush(everything=True)
+        self.the_ledger_adds_up()
+        stored = {(id, x, y): n for (id, x, y, _), n in self._stored().items()}
+        assert self.rows <= {(id, x) for id, x, _ in stored}
+        kept = {(h.key.request_id, h.kind, value_of(h)) for h in self.halves.stored.values()}
+        seen = {(id, "request", x) for id, x, _ in stored} | {(id, "response", y) for id, _, y in stored}
+        assert self.sent <= kept | seen, "something vanished"
+        entries = [entry.counts for entry in self.process.intake.entries() if entry.unit == "row"]
+        assert sum(c["stored"] + c["conflict"] for c in entries) == len(stored)
+        assert sum(c["orphans"] for c in entries) == len(kept)
+
+    def _stored(self) -> Counter[Any]:
+        """What FINAL shows: rows with the same time, id and content are one."""
+        found: Counter[Any] = Counter()
+        for batch in self.sink.batches:
+            for row in batch.to_pylist(maps_as_pydicts="strict"):
+                x, y = row["inputs_num"].get("x"), row["outputs_num"].get("x")
+                found[row["id"], x, y, row["content"]] += 1
+        return found
+
+
+def half(id: str, kind: HalfKind, value: int, received: int) -> Half:
+    tensor = {"name": "x", "shape": [1], "datatype": "FP64", "data": [value]}
+    body = orjson.dumps({"inputs" if kind == "request" else "outputs": [tensor]})
+    key, headers = RequestKey("default", "m", id), (("content-type", "application/json"),)
+    return decoded_again(Half(key, kind, Payload(()), NOW, received, "events", headers=headers, body=body))
+
+
+def value_of(half: Half) -> int:
+    document = orjson.loads(half.body)
+    return int((document.get("inputs") or document["outputs"])[0]["data"][0])
+
+
+def test_what_was_acknowledged_is_stored_once_and_the_ledger_adds_up() -> None:
+    run_state_machine_as_test(Delivery, settings=settings(max_examples=150, stateful_step_count=25, deadline=None))
+
+
+def test_a_full_log_is_told_and_nothing_of_it_is_counted_as_accepted() -> None:
+    journal = MemoryJournal(room=1)
+    process = Process(journal, ScriptedSink(), MemoryHalves(), lambda: NOW)
+    process.accept(Halves([half("a", "request", 1, NOW)]))
+    with pytest.raises(Overloaded):
+        process.accept(Halves([half("b", "request", 1, NOW)]))
+    process.intake.read_on()
+    [events, rows] = process.intake.entries()
+    assert (events.counts["received"], events.counts["accepted"], events.counts["shed"]) == (2, 1, 1)
+    assert (rows.counts["accepted"], rows.counts["in_flight"]) == (1, 1)
