@@ -15,6 +15,8 @@ import pyarrow as pa
 from collectors.counting import count_stored
 from collectors.duplicates import Duplicates
 from collectors.exchanges import Exchange, Group, Naming, to_rows
+from collectors.fields import row_count
+from collectors.journal import exchange_frame, halves_frame
 from collectors.pairing import FOREVER, Pairing, half_bytes
 from collectors.recent import Seen
 from collectors.spool import ROWS_PER_INSERT, Outcomes, Spool
@@ -188,9 +190,7 @@ class Collector:
         try:
             return to_rows([exchange], self._ports.naming)
         except Exception as error:
-            for half in (exchange.request, exchange.response):
-                if half is not None:
-                    self.dead_letter(_unreadable(half, f"{type(error).__name__}: {error}"))
+            self.dead_letter(_unbuilt(exchange, f"{type(error).__name__}: {error}"))
             return []
 
     def _notice(self, fields: Sequence[FieldInfo]) -> None:
@@ -205,5 +205,10 @@ class Collector:
                 self._new_fields -= new
 
 
-def _unreadable(half: Half, detail: str) -> DeadLetter:
-    return DeadLetter(half.received, half.source, "internal", detail, "", half.body, *half.key, half.headers)
+def _unbuilt(exchange: Exchange, detail: str) -> DeadLetter:
+    """Both halves as the log has them, so that a replay can build them again."""
+    first = exchange.first
+    frame = exchange_frame(exchange) if all(exchange) else halves_frame([first])
+    rows = row_count(first.payload.tensors)
+    why = ("internal", detail, "")
+    return DeadLetter(first.received, first.source, *why, frame, *first.key, first.headers, rows=rows)

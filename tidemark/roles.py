@@ -8,17 +8,23 @@ from dataclasses import dataclass, field
 from functools import partial
 from threading import Event, Thread
 
+from collectors import replay
+from collectors.call_again import MakeTap
 from collectors.collector import Collector, Into, Ports
 from collectors.naming import Names
 from collectors.pairing import Pairing
 from collectors.recovery import Recovery
+from collectors.replay import Replay
+from collectors.taps.events import PATH as EVENTS_PATH
 from collectors.taps.events import EventsTap, decoded_again
 from collectors.taps.proxy import Proxied, Taps
 from collectors.taps.recording import Recorder
+from collectors.taps.rows import PATH as ROWS_PATH
 from collectors.taps.rows import RowsTap
 from core.config import Config, MonitorConfig
 from core.errors import StoreError
 from core.metrics import Metrics
+from storage.dead_letters import keep_replay
 from storage.engine import Engine
 from storage.halves import StoreHalves
 from storage.journal import StoreJournal
@@ -57,8 +63,21 @@ class Collecting:
         self._collector = Collector(Ports(sink, self._journal, pairing, self.names, metrics, now_micros, room))
         self._recovery = Recovery(self._collector, decode, now_micros)
         into = Into(self._collector, self._journal)
-        self.events: ASGI = EventsTap(into, config.limits, metrics, now_micros)
-        self.rows: ASGI = RowsTap(into, self.names, config.limits, metrics, now_micros)
+        taps = self._made_taps(shared)
+        self.events, self.rows = (make(into, now_micros) for make in taps.values())
+        self.replay = Replay(
+            replay.Ports(
+                into,
+                taps,
+                sink,
+                self.names,
+                decode,
+                metrics,
+                record=partial(keep_replay, shared.engine),
+                settled=lambda letter: None,  # here the ledger learns that a letter's rows are stored
+                clock=now_micros,
+            )
+        )
         recorder = Recorder(into, metrics, config.limits)
         self.taps = Taps(Proxied(config, recorder, self.names, metrics, now_micros))
         self._stop = Event()
@@ -66,6 +85,18 @@ class Collecting:
 
         metrics.log_bytes.set_function(lambda: wal.counters().bytes)
         metrics.log_damaged_bytes.set_function(lambda: wal.counters().damaged.bytes)
+
+    def _made_taps(self, shared: Shared) -> dict[str, MakeTap]:
+        """Whatever answers at a path, for calls that come and for dead letters that are replayed."""
+        limits, metrics = shared.config.limits, shared.metrics
+
+        def events(into: Into, clock: Callable[[], int]) -> ASGI:
+            return EventsTap(into, limits, metrics, clock)
+
+        def rows(into: Into, clock: Callable[[], int]) -> ASGI:
+            return RowsTap(into, self.names, limits, metrics, clock)
+
+        return {EVENTS_PATH: events, ROWS_PATH: rows}
 
     async def start(self) -> None:
         """What a crash left in the log is taken up before this returns."""

@@ -105,7 +105,7 @@ class Parts:
         return App(routes, self._start, self._stop)
 
     def _api(self, clickhouse: bool) -> ASGI:
-        from tidemark.api import create, findings, health, models, predictions
+        from tidemark.api import create, dead_letters, findings, health, models, predictions
         from tidemark.api.receiving import CLICKHOUSE, RECEIVING
 
         engine, config = self._shared.engine, self._shared.config
@@ -115,6 +115,7 @@ class Parts:
             predictions.routes(engine, names),
             models.routes(engine),
             findings.routes(engine, monitors),
+            dead_letters.routes(engine, self._collecting.replay if self._collecting else None),
             health.routes(engine, self._shared.metrics, lambda: self._ready),
         ]
         return create(routers, {**(RECEIVING if self._collecting else {}), **(CLICKHOUSE if clickhouse else {})})

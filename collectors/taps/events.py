@@ -18,17 +18,18 @@ from collectors.taps.asgi import (
     answer_error,
     as_rejected,
     header_map,
-    kept_headers,
     read_body,
 )
 from collectors.taps.hints import JSON_LENGTH, hints
+from collectors.taps.letters import Sent, event_alone, refused, whose_event
 from core.config import Limits
 from core.errors import Overloaded, Rejected
 from core.metrics import Metrics
-from core.records import DeadLetter, Half
+from core.records import Half
 from core.tracing import span, trace_id
 
 SOURCE = "events"
+PATH = "/events"
 _LIMITS = Limits()
 
 
@@ -75,12 +76,14 @@ class EventsTap:
     def _readable(self, events: list[Event | Rejected], headers: Mapping[str, str], body: bytes) -> list[Half]:
         halves = []
         for event in events:
-            kept = event.data if isinstance(event, Event) else body
             try:
                 halves.append(self._half(event, headers))
             except Exception as error:
-                self._refuse(as_rejected(error), headers, kept)
-                body = body if isinstance(event, Event) else b""  # kept once; the letters say which event of it
+                if isinstance(event, Event):
+                    self._refuse(as_rejected(error), event_alone(event, headers), event.data)
+                else:
+                    self._refuse(as_rejected(error), headers, body)
+                    body = b""  # kept once; the letters say which event of it
         return halves
 
     def _half(self, event: Event | Rejected, headers: Mapping[str, str]) -> Half:
@@ -90,10 +93,8 @@ class EventsTap:
 
     def _refuse(self, error: Rejected, headers: Mapping[str, str], body: bytes) -> None:
         self._events["error" if error.status >= 500 else "rejected"].inc()
-        kept = kept_headers(headers)
-        self._collector.dead_letter(
-            DeadLetter(self._clock(), SOURCE, error.code, error.detail, error.field, body, headers=kept)
-        )
+        sent = Sent(self._clock(), SOURCE, PATH, headers, body)
+        self._collector.dead_letter(refused(sent, error, whose_event(headers, body)))
 
 
 class _Read(NamedTuple):

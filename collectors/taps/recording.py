@@ -27,7 +27,7 @@ _LIMITS = Limits()
 class Call:
     """A call as it went by. `received` is microseconds since 1970, `seconds` how long the answer took.
 
-    `error` says why there was no whole answer, '' when there was.
+    `error` says why there was no whole answer, '' when there was. `path` is the one at the tap, with its query.
     """
 
     headers: Mapping[str, str]
@@ -35,6 +35,7 @@ class Call:
     received: int
     seconds: float
     error: str = ""
+    path: str = ""
 
     def copy(self, kind: HalfKind) -> Copy:
         return self.passed.request if kind == "request" else self.passed.response
@@ -82,7 +83,8 @@ class Recorder:
             return decode(body, kind, hints(headers, self._limits, model.model))
         except Rejected as error:
             why = (error.code, error.detail, error.field)
-            letter = DeadLetter(call.received, tap.name, *why, body, *model, headers=kept_headers(headers))
+            kept = kept_headers(headers)
+            letter = DeadLetter(call.received, tap.name, *why, body, *model, headers=kept, path=call.path)
             self._collector.dead_letter(letter)
             return None
 

@@ -10,7 +10,7 @@ from collectors.collector import Accepted, Into
 from collectors.formats.body import unzip
 from collectors.journal import rows_frames
 from collectors.naming import Names
-from collectors.rows import BadRow, Defaults, RowsRead, too_many_fields
+from collectors.rows import Defaults, RowsRead, too_many_fields
 from collectors.rows.arrow import read_arrow
 from collectors.rows.records import read_json, read_ndjson
 from collectors.taps.asgi import (
@@ -22,16 +22,16 @@ from collectors.taps.asgi import (
     answer_json,
     as_rejected,
     header_map,
-    kept_headers,
     read_body,
 )
+from collectors.taps.letters import Sent, Whose, refused, row_refused
 from core.config import Limits
 from core.errors import Overloaded, Rejected
 from core.metrics import Metrics
-from core.records import DeadLetter
 from core.tracing import span, trace_id
 
 SOURCE = "api"
+PATH = "/api/predictions"
 READERS = {
     "application/json": read_json,
     "application/x-ndjson": read_ndjson,
@@ -55,11 +55,10 @@ class RowsTap:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = header_map(scope)
-        body = b""
+        query, body = scope["query_string"].decode("latin-1"), b""
         try:
             body = await read_body(receive, headers, self._limits.body_bytes)
             with span("receive", headers, tap=SOURCE):
-                query = scope["query_string"].decode("latin-1")
                 answer = await self._take(headers, query, body)
             self._events["accepted"].inc()
             await answer_json(send, 202, answer)
@@ -69,7 +68,7 @@ class RowsTap:
         except Exception as failure:
             rejected = as_rejected(failure)
             self._events["error" if rejected.status >= 500 else "rejected"].inc()
-            self._collector.dead_letter(self._letter(headers, rejected, body))
+            self._collector.dead_letter(refused(self._sent(headers, query, body), rejected, _whose(query)))
             await answer_error(send, rejected)
 
     async def _take(self, headers: Mapping[str, str], query: str, body: bytes) -> dict[str, object]:
@@ -78,14 +77,14 @@ class RowsTap:
         with ExitStack() as written:
             for frame in frames:
                 written.enter_context(await self._journal.append(frame))
-            taken = await work(self._hand_over, read)
+            taken = await work(self._hand_over, read, headers)
         rejected = [{"row": r.row, "field": r.field, "reason": r.reason} for r in read.rejected]
         return {"accepted": taken.accepted, "duplicate": taken.duplicate, "rejected": rejected}
 
-    def _hand_over(self, read: RowsRead) -> Accepted:
+    def _hand_over(self, read: RowsRead, headers: Mapping[str, str]) -> Accepted:
         taken = self._collector.rows(read.batch, read.fields, read.new)
         for row in read.rejected:
-            self._collector.dead_letter(self._bad_row(row))
+            self._collector.dead_letter(row_refused(self._sent(headers, "", b""), row))
         return taken
 
     def _read(self, headers: Mapping[str, str], query: str, body: bytes) -> tuple[RowsRead, list[bytes]]:
@@ -118,9 +117,10 @@ class RowsTap:
             self._limits,
         )
 
-    def _bad_row(self, row: BadRow) -> DeadLetter:
-        return DeadLetter(self._clock(), SOURCE, row.code, row.reason, row.field, row.body)
+    def _sent(self, headers: Mapping[str, str], query: str, body: bytes) -> Sent:
+        return Sent(self._clock(), SOURCE, f"{PATH}?{query}" if query else PATH, headers, body)
 
-    def _letter(self, headers: Mapping[str, str], error: Rejected, body: bytes) -> DeadLetter:
-        kept = kept_headers(headers)
-        return DeadLetter(self._clock(), SOURCE, error.code, error.detail, error.field, body, headers=kept)
+
+def _whose(query: str) -> Whose:
+    said = parse_qs(query)
+    return Whose(said.get("namespace", ["default"])[-1], said["model"][-1]) if "model" in said else Whose()
