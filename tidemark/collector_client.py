@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import urllib3
@@ -15,12 +16,13 @@ from storage.owner import live_owner
 DEFAULT_URL = "http://127.0.0.1:8080"
 TOKEN = "TIDEMARK_TOKEN"
 CALL_SECONDS = 120.0
-TRIES = 10  # of a call that is not accepted for now, each after as long as Retry-After says
+TRIES = 10  # of a call that is not accepted for now
+RETRY_SECONDS = 1.0  # what a collector's Retry-After says
 _BESIDE = "/clickhouse"  # where `up` serves the store; `serve-store`, which collects nothing, does so at its root
 
 
 class CollectorClient:
-    """`url` '' means the owner of `store`, else DEFAULT_URL. TidemarkError when nobody answers, or no collector does."""
+    """`url` '' means the owner of `store`, else DEFAULT_URL. TidemarkError when no collector answers there."""
 
     def __init__(self, store: str, url: str) -> None:
         self._url = (url or _owner(store) or DEFAULT_URL).rstrip("/")
@@ -44,10 +46,10 @@ class CollectorClient:
     def replay(self, letter: str) -> dict[str, Any]:
         """`{"letter", "outcome", "reason", "detail"}`: `stored`, `rejected` once more, or `failed` before that."""
         for _ in range(TRIES):
-            status, said = self._call("POST", f"/api/dead-letters/{letter}/replay")
+            status, said = self._call("POST", f"/api/dead-letters/{quote(letter, safe='')}/replay")
             if status not in (429, 503):
                 break
-            time.sleep(1)
+            time.sleep(RETRY_SECONDS)
         if status == 200:
             return {name: said[name] for name in ("letter", "outcome", "reason", "detail")}
         if status in (401, 403):
@@ -66,8 +68,9 @@ class CollectorClient:
         try:
             answer = self._pool.request(method, self._url + path, fields=query, headers=self._headers)
         except (urllib3.exceptions.HTTPError, ValueError) as error:
+            reason = str(error).rpartition(": ")[2]  # the driver's own words name its objects first
             raise TidemarkError(
-                f"no collector answers at {self._url}: {getattr(error, 'reason', None) or error}; "
+                f"no collector answers at {self._url}: {reason}; "
                 "start `tidemark up` or `collect`, or give its address in --url"
             ) from None
         try:

@@ -1,6 +1,7 @@
 """`tidemark dead-letters list`, `show LETTER` and `replay LETTER…`."""
 
 import shutil
+import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -20,7 +21,6 @@ from tidemark.collector_client import CollectorClient
 
 PAGE = 1000
 SHOWN_BYTES = 2_000  # of a body on the screen
-WIDTH = shutil.get_terminal_size((120, 24)).columns
 
 
 def run(arguments: Namespace) -> int:
@@ -118,7 +118,8 @@ def _line(row: Mapping[str, Any]) -> str:
     of = f"{row['namespace']}/{row['model']}".strip("/") or "-"
     state = "settled" if row["settled"] else "open"
     text = f"{row['letter']}  {row['received'][:19]}Z  {state:7}  {row['source']}  {row['reason']}  {of}"
-    return f"{text}  {_why(row)}"[: max(WIDTH, 100)]
+    width = max(100, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+    return f"{text}  {_why(row)}"[:width]
 
 
 def _described(kept: Kept) -> str:
