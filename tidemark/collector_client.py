@@ -37,8 +37,8 @@ class CollectorClient:
         while cursor is not None:
             query = {**wanted, "settled": "false", "limit": "1000", **({"cursor": cursor} if cursor else {})}
             status, said = self._call("GET", "/api/dead-letters", query)
-            if status != 200:
-                raise TidemarkError(f"{self._url}: {said.get('detail', status)}")
+            if "dead_letters" not in said:
+                raise self._refused(status, said)
             letters += [row["letter"] for row in said["dead_letters"]]
             cursor = said["next"]
         return letters[::-1]
@@ -50,19 +50,21 @@ class CollectorClient:
             if status not in (429, 503):
                 break
             time.sleep(RETRY_SECONDS)
-        if status == 200:
+        if status == 200 and "outcome" in said:
             return {name: said[name] for name in ("letter", "outcome", "reason", "detail")}
-        if status in (401, 403):
-            raise TidemarkError(f"{self._url}: {said.get('detail', status)}; set ${TOKEN}")
-        if status == 404 and said.get("field") != "letter":
-            raise TidemarkError(f"{self._url} is no collector: give the address of `tidemark up` or `collect` in --url")
+        if status in (401, 403) or "title" not in said or (status == 404 and said.get("field") != "letter"):
+            raise self._refused(status, said)
         outcome = "failed" if status in (404, 409, 429, 503) else "rejected"
-        return {
-            "letter": letter,
-            "outcome": outcome,
-            "reason": said.get("reason", ""),
-            "detail": said.get("detail", ""),
-        }
+        return {"letter": letter, "outcome": outcome, **{name: said.get(name, "") for name in ("reason", "detail")}}
+
+    def _refused(self, status: int, said: Mapping[str, Any]) -> TidemarkError:
+        """For an answer that is none of a collector (problem details have a title), or one that does not let us in."""
+        if status in (401, 403):
+            return TidemarkError(f"{self._url}: {said.get('detail', status)}; set ${TOKEN}")
+        if status in (404, 405) or "title" not in said:
+            wanted = "give the address of `tidemark up` or `collect` in --url"
+            return TidemarkError(f"{self._url} is no collector: {wanted}")
+        return TidemarkError(f"{self._url}: {said['detail']}")
 
     def _call(self, method: str, path: str, query: Mapping[str, str] | None = None) -> tuple[int, dict[str, Any]]:
         try:

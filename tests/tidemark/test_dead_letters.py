@@ -133,6 +133,14 @@ def test_the_list_has_pages_and_filters(served: Up) -> None:
     assert requests.post(f"{served.url}/api/dead-letters/nobody/replay", timeout=20).json()["field"] == "letter"
 
 
+@pytest.mark.parametrize("words", [["x"], ["--reason", "bad_json"]])
+def test_an_address_where_no_collector_is_is_named(served: Up, tidemark: Tidemark, words: list[str]) -> None:
+    for path in ("/clickhouse", "/nowhere"):  # what answers everything with 200, as serve-store does, and with 404
+        done = tidemark("dead-letters", "replay", *words, "--url", served.url + path)
+        assert (done.code, done.err.count("\n")) == (1, 1)
+        assert done.err.startswith(f"tidemark: {served.url}{path} is no collector: ")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
