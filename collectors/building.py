@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from collectors.arrivals import exchange_bytes
 from collectors.duplicates import Duplicates
 from collectors.exchanges import Exchange, Group, Naming, to_rows
+from collectors.items import Called, Halves
+from collectors.journal import frames_of
 from collectors.ledger import Ledger, Tally, exchange_rows, line_of
-from core.records import DeadLetter, Half, ModelKey
+from core.records import DeadLetter, ModelKey
 
 BUILT_AT_ONCE = 64  # one to two milliseconds
 
@@ -58,11 +60,14 @@ class Builder:
             return to_rows([exchange], self._naming)
         except Exception as error:
             self._ledger.settle(Tally({line_of(exchange.first): exchange_rows(exchange)}), "dead_lettered")
-            for half in (exchange.request, exchange.response):
-                if half is not None:
-                    self._bury(_unreadable(half, f"{type(error).__name__}: {error}"))
+            self._bury(_unbuilt(exchange, f"{type(error).__name__}: {error}"))
             return []
 
 
-def _unreadable(half: Half, detail: str) -> DeadLetter:
-    return DeadLetter(half.received, half.source, "internal", detail, "", half.body, *half.key, half.headers)
+def _unbuilt(exchange: Exchange, detail: str) -> DeadLetter:
+    """Both halves as the log has them, so that a replay can build them again."""
+    first = exchange.first
+    ((_, frame),) = frames_of(Called(exchange) if all(exchange) else Halves([first]))
+    why = ("internal", detail, "")
+    rows = exchange_rows(exchange)
+    return DeadLetter(first.received, first.source, *why, frame, *first.key, first.headers, rows=rows)

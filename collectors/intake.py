@@ -8,7 +8,8 @@ what can wait, not memory. A restart begins like that, at the place the last not
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple, Protocol
 
 from collectors.collector import Accepted, Collector, Cut
 from collectors.duplicates import Told
@@ -29,6 +30,21 @@ REMEMBERED_ROWS = 200_000
 log = logging.getLogger("tidemark.collector")
 
 Frames = Sequence[tuple[Item, bytes]]
+
+
+class Into(Protocol):
+    """Where a tap brings what it accepts and what it refuses."""
+
+    async def accept(
+        self, frames: Frames, receipt: Receipt | None = None, known: Callable[[], Awaitable[None]] | None = None
+    ) -> Accepted:
+        """Overloaded when the log is full, Rejected when it never takes one of the frames.
+
+        The collector is given them after `known`, when there is something more to be known.
+        """
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """Letters of what was refused."""
 
 
 class Place(NamedTuple):
@@ -57,10 +73,9 @@ class Intake:
     async def accept(
         self, frames: Frames, receipt: Receipt | None = None, known: Callable[[], Awaitable[None]] | None = None
     ) -> Accepted:
-        """Each frame is on disk when this returns. Overloaded when the log is full, Rejected when it never takes one.
+        """Each frame is on disk when this returns.
 
-        The collector is given them after `known`, when there is something more to be known. Rows that memory has no
-        room for are accepted before anyone has looked whether they are duplicates.
+        Rows that memory has no room for are accepted before anyone has looked whether they are duplicates.
         """
         accepted = Accepted(0, 0)
         for item, frame in frames:
@@ -133,8 +148,9 @@ class Intake:
         except Exception as error:
             log.exception("what was accepted could not be taken")
             self._collector.ledger.count_all({"dead_lettered": item.rows})
-            for _, frame in frames_of(item):
-                self._collector.dead_letter(self._letter("internal", error, frame))
+            for part, frame in frames_of(item):
+                letter = DeadLetter(self._clock(), part.tap, "internal", _said(error), "", frame)
+                self._collector.dead_letter(replace(letter, **_named(part)))
             return Accepted(item.rows.total(), 0)
 
     def _put(self, item: Item, before: Position, told: Told | None) -> Accepted:
@@ -213,10 +229,7 @@ class Intake:
         try:
             return read_frame(frame, self._decode)
         except Exception as error:
-            return Letters([self._letter("unreadable_frame", error, frame)])
-
-    def _letter(self, reason: str, error: Exception, frame: bytes) -> DeadLetter:
-        return DeadLetter(self._clock(), "log", reason, f"{type(error).__name__}: {error}", "", frame)
+            return Letters([DeadLetter(self._clock(), "log", "unreadable_frame", _said(error), "", frame)])
 
     def entries(self) -> list[Entry]:
         """The ledger as it stands. For the thread that flushes."""
@@ -241,3 +254,14 @@ class Intake:
         counts = self._collector.ledger.noted()
         note = Note(*place, [one.mark for one in waiting], cut.recent, counts)
         self._journal.trim(min([place.taken[0][1], *(one.before for one in waiting)]), written(note))
+
+
+def _named(item: Item) -> dict[str, Any]:
+    """Whose rows an item holds, for the letter that stands for them."""
+    for line, rows in item.rows.items():
+        return {"namespace": line.namespace, "model": line.model, "rows": rows}
+    return {}
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -109,6 +109,11 @@ class Ledger:
             for line, found in sorted(lines.items())
         ]
 
+    def brought_in(self, line: Line, rows: int) -> None:
+        """Rows of a dead letter are stored after all."""
+        self.count(line, "dead_lettered", -rows)
+        self.count(line, "stored", rows)
+
     def accepted_before(self, tap: str, events: int) -> None:
         """Events that are read in the log, and that the note does not know."""
         with self._lock:

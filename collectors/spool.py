@@ -135,4 +135,12 @@ def _letter(rows: pa.RecordBatch, error: Exception) -> DeadLetter:
         writer.write_batch(rows)
     first = {name: rows.column(name)[0].as_py() for name in ("source", "namespace", "model", "id")}
     body, received = buffer.getvalue().to_pybytes(), rows.column("received")[0].value
-    return DeadLetter(**first, received=received, reason="store_refused", detail=str(error), field="", body=body)
+    return DeadLetter(
+        **first,
+        received=received,
+        reason="store_refused",
+        detail=str(error),
+        field="",
+        body=body,
+        rows=len(rows),
+    )

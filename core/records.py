@@ -1,7 +1,9 @@
 """What crosses from the collectors to the store: columns of predictions, halves that wait, letters that died."""
 
+import dataclasses
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -107,7 +109,9 @@ LETTER_BYTES = 1 << 20  # what a dead letter keeps of a body: enough to see what
 class DeadLetter:
     """Something that was sent and could not be read, with why. `received` is microseconds since 1970 UTC.
 
-    `body` may be cut; `body_bytes` is how long it was, -1 for a body that is whole.
+    `body` may be cut; `body_bytes` is how long it was, -1 for a body that is whole. `path` is the call it came in, with
+    its query, '' for what the collector had accepted; `rows` is how many accepted rows it stands for, 0 for what was
+    refused at once. `letter` names it.
     """
 
     received: int
@@ -121,12 +125,30 @@ class DeadLetter:
     id: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     body_bytes: int = -1
+    rows: int = 0
+    path: str = ""
+    letter: str = dataclasses.field(default_factory=lambda: uuid4().hex)
 
     def cut(self) -> "DeadLetter":
         """With at most LETTER_BYTES of the body."""
         if len(self.body) <= LETTER_BYTES:
             return self
         return replace(self, body=self.body[:LETTER_BYTES], body_bytes=len(self.body))
+
+
+class Replayed(NamedTuple):
+    """One attempt to bring in what a dead letter holds: when (microseconds since 1970), by whom, and what came of it.
+
+    `stored` settles the letter; after `rejected` it stays open, with the new `reason`. `rows` are the letter's.
+    """
+
+    letter: str
+    time: int
+    who: str
+    outcome: Literal["stored", "rejected"]
+    reason: str = ""
+    detail: str = ""
+    rows: int = 0
 
 
 class FieldInfo(NamedTuple):

@@ -47,6 +47,11 @@ def with_datetimes(table: pa.Table, describe: Callable[[], pa.Table]) -> pa.Tabl
     return table
 
 
+def utf8(text: str) -> str:
+    """Text that can be UTF-8: a bad payload's own words may hold lone surrogates."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def to_rows(table: pa.Table) -> list[dict[str, Any]]:
     """Row by row, maps as dicts."""
     return table.to_pylist(maps_as_pydicts="lossy")  # type: ignore[no-any-return]

@@ -11,6 +11,7 @@ TABLES = {
     "predictions": "time",
     "halves": "received",
     "dead_letters": "received",
+    "dead_letter_replays": "time",
     "scores": "time",
     "explanations": "time",
     "results": "window_end",

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from core.records import TIME, DeadLetter, FieldInfo
-from storage.columns import STRINGS
+from storage.columns import STRINGS, utf8
 from storage.engine import Engine
 from storage.ledger import store_ledger
 from storage.recent import newest
@@ -41,25 +41,22 @@ class StoreSink:
         self._engine.insert("models", pa.table({name: [row[name] for row in rows] for name in names}))
 
     def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        names = ("source", "reason", "detail", "field", "namespace", "model", "id")
-        columns: dict[str, Any] = {name: [_text(getattr(x, name)) for x in letters] for name in names}
+        names = ("letter", "source", "reason", "detail", "field", "namespace", "model", "id", "path")
+        columns: dict[str, Any] = {name: [utf8(getattr(x, name)) for x in letters] for name in names}
         columns["received"] = pa.array([x.received for x in letters], pa.int64()).cast(TIME)
         columns["headers"] = pa.array([list(dict(x.headers).items()) for x in letters], STRINGS)
         columns["body"] = pa.array([x.body for x in letters], pa.binary())
         lengths = [len(x.body) if x.body_bytes < 0 else x.body_bytes for x in letters]
         columns["body_bytes"] = pa.array(lengths, pa.uint64())
-        self._engine.insert("dead_letters", pa.table(columns))
+        columns["rows"] = pa.array([x.rows for x in letters], pa.uint64())
+        token = blake2b("".join(x.letter for x in letters).encode(), digest_size=16).hexdigest()
+        self._engine.insert("dead_letters", pa.table(columns), token=token)
 
     def store_ledger(self, collector: str, entries: Sequence[Mapping[str, Any]]) -> None:
         store_ledger(self._engine, collector, entries)
 
     def newest(self, rows: int) -> pa.Table:
         return newest(self._engine, rows)
-
-
-def _text(value: str) -> str:
-    """Text that can be UTF-8: a bad payload's own words may hold lone surrogates."""
-    return value.encode("utf-8", "replace").decode()
 
 
 def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

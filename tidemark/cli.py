@@ -11,6 +11,10 @@ from core.errors import TidemarkError
 
 DEFAULT_STORE = "chdb://./tidemark-data"
 DEFAULT_PORT = 8080
+_URL_HELP = (
+    "of the collector; default $TIDEMARK_URL, else the `tidemark up` that has the store open, else "
+    f"http://127.0.0.1:{DEFAULT_PORT}; $TIDEMARK_TOKEN is sent as a bearer token"
+)
 
 Arguments = Callable[[argparse.ArgumentParser], None]
 
@@ -108,6 +112,26 @@ def _reference(command: argparse.ArgumentParser) -> None:
         _json(action)
 
 
+def _dead_letters(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="show what could not be read or stored, the newest first")
+    show = actions.add_parser("show", help="show one with its headers and its bytes")
+    replay = actions.add_parser("replay", help="bring in what they hold, after what was wrong is mended")
+    show.add_argument("letter", metavar="LETTER")
+    show.add_argument("--out", type=Path, metavar="FILE", help="write its bytes there as well, as they came")
+    replay.add_argument("letters", nargs="*", metavar="LETTER", help="else all that are open and match, oldest first")
+    replay.add_argument("--url", default=os.environ.get("TIDEMARK_URL", ""), metavar="URL", help=_URL_HELP)
+    for action in (listing, replay):
+        action.add_argument("--reason", default="", metavar="R", help="such as bad_shape or too_large")
+        action.add_argument("--model", default="", metavar="M", help="income, or team-a/income")
+        action.add_argument("--since", metavar="T", help="RFC 3339, or how long ago: 90s, 5m, 1h, 7d")
+    listing.add_argument("--limit", type=_count, default=100, metavar="N", help="at most so many (default %(default)s)")
+    listing.add_argument("--settled", choices=("yes", "no"), help="only those that a replay stored, or only the others")
+    for action in (listing, show, replay):
+        _store(action)
+        _json(action)
+
+
 def _dashboards(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     render = actions.add_parser("render", help="write the dashboards as JSON files")
@@ -141,6 +165,7 @@ COMMANDS: dict[str, tuple[str, str, tuple[Arguments, ...]]] = {
     "check": ("Check a configuration, against the store too when it can be reached.", "check", (_file, _store, _json)),
     "query": ("Run one read-only SQL statement.", "query", (_query, _store)),
     "reference": ("Named reference data sets.", "reference", (_reference,)),
+    "dead-letters": ("What could not be read or stored, and how to bring it in.", "dead_letters", (_dead_letters,)),
     "dashboards": ("Grafana dashboards.", "dashboards", (_dashboards,)),
     "alerts": ("Prometheus and Alertmanager configuration.", "alerts", (_alerts,)),
 }

@@ -1,35 +1,15 @@
-"""What each role runs, wired together: `up` is everything, `collect` and `pipeline` are its halves."""
+"""What a process that watches runs, and what every role is given."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from threading import Event, Thread
 
-from collectors.books import Books
-from collectors.collector import Collector, Ports
-from collectors.intake import Intake
-from collectors.ledger import Ledger
-from collectors.naming import Names
-from collectors.pairing import Pairing
-from collectors.pump import Pump
-from collectors.receipts import Receipts
-from collectors.taps import events, rows
-from collectors.taps.events import EventsTap, decoded_again
-from collectors.taps.proxy import Proxied, Taps
-from collectors.taps.recording import Recorder
-from collectors.taps.rows import RowsTap
 from core.config import Config, MonitorConfig
-from core.errors import StoreError
 from core.metrics import Metrics
 from storage.engine import Engine
-from storage.halves import StoreHalves
-from storage.journal import StoreJournal
-from storage.sink import StoreSink
-from storage.wal import Log
-from tidemark.app import ASGI
 
 PATIENCE_SECONDS = 0.7  # a window under way gets this long twice: to end by itself, and to end when interrupted
 
@@ -47,55 +27,6 @@ class Shared:
     engine: Engine
     config: Config
     metrics: Metrics = field(default_factory=Metrics)
-
-
-class Collecting:
-    """The taps, the log, and the thread that stores what they receive."""
-
-    def __init__(self, shared: Shared, wal: Log) -> None:
-        config, metrics, ledger = shared.config, shared.metrics, Ledger()
-        self.names = Names(config)
-        decode = partial(decoded_again, limits=config.limits)
-        pairing = Pairing(StoreHalves(shared.engine), decode, started=now_micros())
-        sink, room = StoreSink(shared.engine), config.limits.spool_bytes
-        collector = Collector(Ports(sink, pairing, self.names, metrics, now_micros, ledger, room))
-        journal = StoreJournal(wal)
-        self._intake = Intake(journal, collector, decode, now_micros)
-        self.books = Books(self._intake.entries, sink, metrics, now_micros, journal.identity)
-        self._pump = Pump(self._intake, collector, self.books)
-
-        def receipts(tap: str) -> Receipts:
-            return Receipts(ledger, metrics, tap)
-
-        self.events: ASGI = EventsTap(self._intake, receipts(events.SOURCE), config.limits, now_micros)
-        self.rows: ASGI = RowsTap(self._intake, receipts(rows.SOURCE), self.names, config.limits, now_micros)
-        recorder = Recorder(self._intake, metrics, config.limits)
-        self.taps = Taps(Proxied(config, recorder, self.names, metrics, ledger, now_micros))
-        self._stop = Event()
-        self._thread = Thread(target=self._pump.run, args=(self._stop,), name="collector")
-
-        metrics.log_bytes.set_function(lambda: wal.counters().bytes)
-        metrics.log_damaged_bytes.set_function(lambda: wal.counters().damaged.bytes)
-
-    async def start(self) -> None:
-        """What a crash left in the log is taken up from here on, before what comes now."""
-        await asyncio.to_thread(self._intake.resume)
-        self._thread.start()
-
-    async def stop(self) -> None:
-        """Everything received is stored before this returns; the server has stopped taking calls."""
-        await self.taps.close()
-        self._stop.set()
-        await asyncio.to_thread(self._drain)
-
-    def _drain(self) -> None:
-        self._thread.join()
-        try:
-            self._pump.close()
-        except StoreError as error:
-            log.error(
-                "the store cannot be reached: what is not stored stays in the log until the next start: %s", error
-            )
 
 
 class Watching:

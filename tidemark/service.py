@@ -18,8 +18,9 @@ from storage.migrate import migrate
 from storage.retention import apply_retention
 from storage.wal import Log
 from tidemark.app import ASGI, App, Routes
+from tidemark.collecting import Collecting
 from tidemark.listen import Listen, run
-from tidemark.roles import Collecting, Shared, Watching
+from tidemark.roles import Shared, Watching
 
 
 class Role(NamedTuple):
@@ -105,7 +106,7 @@ class Parts:
         return App(routes, self._start, self._stop)
 
     def _api(self, clickhouse: bool) -> ASGI:
-        from tidemark.api import create, findings, health, ledger, models, predictions
+        from tidemark.api import create, dead_letters, findings, health, ledger, models, predictions
         from tidemark.api.receiving import CLICKHOUSE, RECEIVING
 
         engine, config = self._shared.engine, self._shared.config
@@ -115,6 +116,7 @@ class Parts:
             predictions.routes(engine, names),
             models.routes(engine),
             findings.routes(engine, monitors),
+            dead_letters.routes(engine, self._collecting.replay if self._collecting else None),
             ledger.routes(engine, self._collecting.books if self._collecting else None),
             health.routes(engine, self._shared.metrics, lambda: self._ready),
         ]

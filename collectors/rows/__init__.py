@@ -13,13 +13,19 @@ MODELS_PER_REQUEST = 1_000
 
 
 class BadRow(NamedTuple):
-    """One row that cannot be taken: its number from 0, the field at fault, why, the code counted, the row itself."""
+    """One row that cannot be taken: its number from 0, the field at fault, why, the code counted, the row as JSON.
+
+    `namespace`, `model` and `version` are what it is of, as far as it or its call says.
+    """
 
     row: int
     field: str
     reason: str
     code: str
     body: bytes
+    namespace: str = ""
+    model: str = ""
+    version: str = ""
 
 
 class RowsRead(NamedTuple):

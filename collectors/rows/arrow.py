@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -123,15 +124,26 @@ def _without_bad(
     worst = np.logical_or.reduce(list(bad.values()))
     if not worst.any():
         return batch, scalars, []
-    rejected = [_bad_row(batch, int(row), bad) for row in np.flatnonzero(worst)]
+    rejected = [_bad_row(batch, int(row), bad, scalars) for row in np.flatnonzero(worst)]
     keep = pa.array(~worst)
     return batch.filter(keep), {name: column.filter(keep) for name, column in scalars.items()}, rejected
 
 
-def _bad_row(batch: pa.RecordBatch, row: int, bad: Mapping[str, NDArray[np.bool_]]) -> BadRow:
+def _bad_row(batch: pa.RecordBatch, row: int, bad: Mapping[str, NDArray[np.bool_]], scalars: _Columns) -> BadRow:
     field = next(name for name, rows in bad.items() if rows[row])
     code, reason = _REASONS[field]
-    return BadRow(row, field, reason, code, str(batch.slice(row, 1).to_pylist()[0]).encode())
+    of = [scalars[name][row].as_py() for name in ("namespace", "model", "version")]
+    return BadRow(row, field, reason, code, _as_json(batch.slice(row, 1).to_pylist()[0]), *of)
+
+
+def _as_json(row: Mapping[str, Any]) -> bytes:
+    """The row as it would be sent as JSON: readable, and fit to be sent again."""
+    record: dict[str, Any] = {}
+    for name, value in row.items():
+        head, dot, field = name.partition(".")
+        if value is not None:
+            (record.setdefault(head, {}) if dot else record)[field or name] = value
+    return orjson.dumps(record, default=str)
 
 
 def _by_model(batch: pa.RecordBatch, scalars: _Columns) -> Iterator[tuple[pa.RecordBatch, _Columns]]:

@@ -74,7 +74,7 @@ def _read(records: Iterable[Any], defaults: Defaults, naming: Callable[[ModelKey
         try:
             row = _checked(record, defaults)
         except Rejected as error:
-            rejected.append(BadRow(number, error.field, error.detail, error.code, _dumped(record)))
+            rejected.append(_bad(number, record, error, defaults))
         else:
             said = row.scalars
             groups[ModelKey(said["namespace"], said["model"]), said["version"]].append(row)
@@ -83,6 +83,12 @@ def _read(records: Iterable[Any], defaults: Defaults, naming: Callable[[ModelKey
     batches = [batch for batch, _ in built] or [pa.RecordBatch.from_pylist([], schema=PREDICTIONS)]
     new = all(row.scalars["id"] is None for rows in groups.values() for row in rows)
     return RowsRead(concat(batches), rejected, [info for _, infos in built for info in infos], new)
+
+
+def _bad(number: int, record: Any, error: Rejected, defaults: Defaults) -> BadRow:
+    own = record if isinstance(record, dict) else {}
+    of = [str(own.get(name) or getattr(defaults, name)) for name in ("namespace", "model", "version")]
+    return BadRow(number, error.field, error.detail, error.code, _dumped(record), *of)
 
 
 def _checked(record: Any, defaults: Defaults) -> _Row:

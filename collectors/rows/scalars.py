@@ -1,7 +1,11 @@
 """What the columns have in common that every row has beside its fields."""
 
+import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from hashlib import blake2b
 from typing import Any
 
 import pyarrow as pa
@@ -14,9 +18,24 @@ MOST_STATUS = 999
 ROLES: Mapping[str, Role] = {"inputs": "input", "outputs": "output"}
 
 
+# What new ids follow from, instead of chance, while one call is replayed: the same call again gets the same ids.
+_source: ContextVar[Iterator[bytes] | None] = ContextVar("_source", default=None)
+
+
+@contextmanager
+def ids_from(seed: str) -> Iterator[None]:
+    """Within the block new ids are made from `seed` alone."""
+    token = _source.set(blake2b(f"{seed}:{count}".encode(), digest_size=16).digest() for count in itertools.count())
+    try:
+        yield
+    finally:
+        _source.reset(token)
+
+
 def new_ids(rows: int) -> list[str]:
     """Random ids (version 4 UUIDs without dashes), made all at once."""
-    noise = bytearray(os.urandom(16 * rows))
+    made = _source.get()
+    noise = bytearray(os.urandom(16 * rows) if made is None else b"".join(itertools.islice(made, rows)))
     noise[6::16] = bytes(b & 0x0F | 0x40 for b in noise[6::16])
     noise[8::16] = bytes(b & 0x3F | 0x80 for b in noise[8::16])
     digits = noise.hex()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from collectors.cloudevents import Event, half_kind, identity, read, status, tags
 from collectors.formats import decode
-from collectors.intake import Frames, Intake
+from collectors.intake import Frames, Into
 from collectors.items import Halves, Item, Letters
 from collectors.journal import frames_of
 from collectors.receipts import Receipt, Receipts
@@ -20,24 +20,25 @@ from collectors.taps.asgi import (
     answer_error,
     as_rejected,
     header_map,
-    kept_headers,
     read_body,
 )
 from collectors.taps.hints import JSON_LENGTH, hints
+from collectors.taps.letters import Sent, event_alone, refused, whose_event
 from core.config import Limits
 from core.errors import Overloaded, Rejected
 from core.records import DeadLetter, Half
 from core.tracing import span, trace_id
 
 SOURCE = "events"
+PATH = "/events"
 _LIMITS = Limits()
 
 
 class EventsTap:
     """Answers 200 with an empty body: KServe's logger takes any other status for an error."""
 
-    def __init__(self, intake: Intake, receipts: Receipts, limits: Limits, clock: Callable[[], int]) -> None:
-        self._intake, self._receipts = intake, receipts
+    def __init__(self, into: Into, receipts: Receipts, limits: Limits, clock: Callable[[], int]) -> None:
+        self._into, self._receipts = into, receipts
         self._limits, self._clock = limits, clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,14 +57,14 @@ class EventsTap:
         except Exception as failure:
             rejected = as_rejected(failure)
             receipt.rest("error" if rejected.status >= 500 else "rejected")
-            await self._intake.bury([self._letter(rejected, headers, body)])
+            await self._into.bury([self._letter(rejected, headers, body)])
             await answer_error(send, rejected)
         finally:
             receipt.close()
 
     async def _take(self, read: "_Read", receipt: Receipt) -> None:
         receipt.holds(len(read.halves) + len(read.letters))
-        await self._intake.accept(read.frames, receipt)
+        await self._into.accept(read.frames, receipt)
         if read.letters:
             receipt.rest("rejected")
 
@@ -83,12 +84,15 @@ class EventsTap:
     ) -> tuple[list[Half], list[DeadLetter]]:
         halves, letters = [], []
         for event in events:
-            kept = event.data if isinstance(event, Event) else body
             try:
                 halves.append(self._half(event, headers))
             except Exception as error:
-                letters.append(self._letter(as_rejected(error), headers, kept).cut())
-                body = body if isinstance(event, Event) else b""  # kept once; the letters say which event of it
+                if isinstance(event, Event):
+                    letter = self._letter(as_rejected(error), event_alone(event, headers), event.data)
+                else:
+                    letter = self._letter(as_rejected(error), headers, body)
+                    body = b""  # kept once; the letters say which event of it
+                letters.append(letter.cut())
         return halves, letters
 
     def _half(self, event: Event | Rejected, headers: Mapping[str, str]) -> Half:
@@ -97,8 +101,8 @@ class EventsTap:
         return half_of(event, headers, self._clock(), self._limits)
 
     def _letter(self, error: Rejected, headers: Mapping[str, str], body: bytes) -> DeadLetter:
-        kept = kept_headers(headers)
-        return DeadLetter(self._clock(), SOURCE, error.code, error.detail, error.field, body, headers=kept)
+        sent = Sent(self._clock(), SOURCE, PATH, headers, body)
+        return refused(sent, error, whose_event(headers, body))
 
 
 class _Read(NamedTuple):

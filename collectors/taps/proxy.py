@@ -78,7 +78,7 @@ class ProxyTap:
         finally:
             if target:
                 seconds = time.perf_counter() - started
-                self._record(target, Call(header_map(scope), passed, received, seconds, error))
+                self._record(target, Call(header_map(scope), passed, received, seconds, error, _called(scope)))
 
     async def close(self) -> None:
         """Finish what is being recorded, then let go of the upstream."""
@@ -138,6 +138,12 @@ class ProxyTap:
             raise
         finally:
             receipt.close()
+
+
+def _called(scope: Scope) -> str:
+    path: bytes = scope["raw_path"]
+    query: bytes = scope["query_string"]
+    return (path + (b"?" + query if query else b"")).decode("latin-1")
 
 
 class Taps:

@@ -9,7 +9,7 @@ from uuid import uuid4
 from collectors.exchanges import Exchange
 from collectors.formats import decode, error_text
 from collectors.formats.body import unzip
-from collectors.intake import Frames, Intake
+from collectors.intake import Frames, Into
 from collectors.items import Called, Item, Letters
 from collectors.journal import frames_of
 from collectors.receipts import Receipt
@@ -29,7 +29,7 @@ _LIMITS = Limits()
 class Call:
     """A call as it went by. `received` is microseconds since 1970, `seconds` how long the answer took.
 
-    `error` says why there was no whole answer, '' when there was.
+    `error` says why there was no whole answer, '' when there was. `path` is the one at the tap, with its query.
     """
 
     headers: Mapping[str, str]
@@ -37,6 +37,7 @@ class Call:
     received: int
     seconds: float
     error: str = ""
+    path: str = ""
 
     def copy(self, kind: HalfKind) -> Copy:
         return self.passed.request if kind == "request" else self.passed.response
@@ -59,15 +60,15 @@ class Recorded(NamedTuple):
 
 
 class Recorder:
-    def __init__(self, intake: Intake, metrics: Metrics, limits: Limits) -> None:
-        self._intake, self._metrics, self._limits = intake, metrics, limits
+    def __init__(self, into: Into, metrics: Metrics, limits: Limits) -> None:
+        self._into, self._metrics, self._limits = into, metrics, limits
 
     async def record(self, recorded: Recorded, receipt: Receipt) -> None:
         """Store the inference, failed ones too; what cannot be decoded is a dead letter."""
         try:
             large = recorded.call.passed.bytes > THREAD_BYTES
             read = await asyncio.to_thread(self._read, recorded) if large else self._read(recorded)
-            await self._intake.accept(read, receipt, recorded.known)
+            await self._into.accept(read, receipt, recorded.known)
             receipt.rest("rejected")  # what nobody here can read
         except Overloaded:
             receipt.rest("shed")
@@ -93,7 +94,8 @@ class Recorder:
             return decode(body, kind, hints(headers, self._limits, model.model))
         except Rejected as error:
             why = (error.code, error.detail, error.field)
-            letter = DeadLetter(call.received, tap.name, *why, body, *model, headers=kept_headers(headers))
+            kept = kept_headers(headers)
+            letter = DeadLetter(call.received, tap.name, *why, body, *model, headers=kept, path=call.path)
             letters.append(letter.cut())
             return None
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs
 
 from collectors.formats.body import unzip
-from collectors.intake import Frames, Intake
+from collectors.intake import Frames, Into
 from collectors.items import Item, Letters, Rows
 from collectors.journal import frames_of
 from collectors.naming import Names
 from collectors.receipts import Receipt, Receipts
-from collectors.rows import BadRow, Defaults, RowsRead, too_many_fields
+from collectors.rows import Defaults, RowsRead, too_many_fields
 from collectors.rows.arrow import read_arrow
 from collectors.rows.records import read_json, read_ndjson
 from collectors.taps.asgi import (
@@ -22,15 +22,15 @@ from collectors.taps.asgi import (
     answer_json,
     as_rejected,
     header_map,
-    kept_headers,
     read_body,
 )
+from collectors.taps.letters import Sent, Whose, refused, row_refused
 from core.config import Limits
 from core.errors import Overloaded, Rejected
-from core.records import DeadLetter
 from core.tracing import span, trace_id
 
 SOURCE = "api"
+PATH = "/api/predictions"
 READERS = {
     "application/json": read_json,
     "application/x-ndjson": read_ndjson,
@@ -39,19 +39,16 @@ READERS = {
 
 
 class RowsTap:
-    def __init__(
-        self, intake: Intake, receipts: Receipts, names: Names, limits: Limits, clock: Callable[[], int]
-    ) -> None:
-        self._intake, self._receipts = intake, receipts
+    def __init__(self, into: Into, receipts: Receipts, names: Names, limits: Limits, clock: Callable[[], int]) -> None:
+        self._into, self._receipts = into, receipts
         self._names, self._limits, self._clock = names, limits, clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, receipt = header_map(scope), self._receipts.begin()
-        body = b""
+        query, body = scope["query_string"].decode("latin-1"), b""
         try:
             body = await read_body(receive, headers, self._limits.body_bytes)
             with span("receive", headers, tap=SOURCE):
-                query = scope["query_string"].decode("latin-1")
                 answer = await self._take(receipt, headers, query, body)
             await answer_json(send, 202, answer)
         except Overloaded as error:
@@ -60,7 +57,7 @@ class RowsTap:
         except Exception as failure:
             rejected = as_rejected(failure)
             receipt.rest("error" if rejected.status >= 500 else "rejected")
-            await self._intake.bury([self._letter(headers, rejected, body)])
+            await self._into.bury([refused(self._sent(headers, query, body), rejected, _whose(query))])
             await answer_error(send, rejected)
         finally:
             receipt.close()
@@ -69,7 +66,7 @@ class RowsTap:
         asked = (headers, query, body)
         large = len(body) > THREAD_BYTES
         read, frames = await asyncio.to_thread(self._read, *asked) if large else self._read(*asked)
-        taken = await self._intake.accept(frames, receipt)
+        taken = await self._into.accept(frames, receipt)
         receipt.rest("accepted")  # a call without any rows
         rejected = [{"row": r.row, "field": r.field, "reason": r.reason} for r in read.rejected]
         return {"accepted": taken.accepted, "duplicate": taken.duplicate, "rejected": rejected}
@@ -80,7 +77,9 @@ class RowsTap:
             raise too_many_fields(self._limits)
         items: list[Item] = [Rows(read.batch, read.fields, read.new)] if len(read.batch) else []
         if read.rejected:
-            items.append(Letters([self._bad_row(row).cut() for row in read.rejected], events=0 if items else 1))
+            sent = self._sent(headers, "", b"")
+            letters = [row_refused(sent, row).cut() for row in read.rejected]
+            items.append(Letters(letters, events=0 if items else 1))
         return read, [framed for item in items for framed in frames_of(item)]
 
     def _decoded(self, headers: Mapping[str, str], query: str, body: bytes) -> RowsRead:
@@ -106,9 +105,10 @@ class RowsTap:
             self._limits,
         )
 
-    def _bad_row(self, row: BadRow) -> DeadLetter:
-        return DeadLetter(self._clock(), SOURCE, row.code, row.reason, row.field, row.body)
+    def _sent(self, headers: Mapping[str, str], query: str, body: bytes) -> Sent:
+        return Sent(self._clock(), SOURCE, f"{PATH}?{query}" if query else PATH, headers, body)
 
-    def _letter(self, headers: Mapping[str, str], error: Rejected, body: bytes) -> DeadLetter:
-        kept = kept_headers(headers)
-        return DeadLetter(self._clock(), SOURCE, error.code, error.detail, error.field, body, headers=kept)
+
+def _whose(query: str) -> Whose:
+    said = parse_qs(query)
+    return Whose(said.get("namespace", ["default"])[-1], said["model"][-1]) if "model" in said else Whose()

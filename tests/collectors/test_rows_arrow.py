@@ -209,7 +209,7 @@ def test_bad_rows_name_their_field_and_cost_no_others() -> None:
         (8, "status"),
         (9, "time"),
     ]
-    assert all(bad.reason and bad.code and b"'id'" in bad.body for bad in found.rejected)
+    assert all(bad.reason and bad.code and b'"id"' in bad.body for bad in found.rejected)
 
 
 def test_ids_are_made_where_none_were_sent() -> None:

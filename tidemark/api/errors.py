@@ -8,11 +8,12 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from collectors.taps.asgi import problem
-from core.errors import Rejected, StoreError, StoreUnavailable
+from core.errors import Overloaded, Rejected, StoreError, StoreUnavailable
 
 
 def install(app: FastAPI) -> None:
     app.add_exception_handler(Rejected, _rejected)
+    app.add_exception_handler(Overloaded, _overloaded)
     app.add_exception_handler(StoreError, _store)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -25,6 +26,11 @@ def _answer(status: int, body: dict[str, Any], headers: dict[str, str] | None = 
 async def _rejected(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Rejected)
     return _answer(*problem(error))
+
+
+async def _overloaded(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Overloaded)
+    return _answer(*problem(error), {"retry-after": str(error.retry_after)})
 
 
 async def _store(_: Request, error: Exception) -> JSONResponse:

@@ -59,6 +59,16 @@ class _Results(_Asked):
     cursor: str = Field("", description="`next` of the page before")
 
 
+class _DeadLetters(_Asked):
+    reason: str = ""
+    model: str = Field("", description="income, or team-a/income in another namespace")
+    since: Moment | None = None
+    settled: bool | None = Field(None, description="whether it was replayed and stored; without it, both")
+    limit: int = Field(100, ge=1, le=1000)
+    cursor: str = Field("", description="`next` of the page before")
+
+
 One = Annotated[_One, Query()]
 Predictions = Annotated[_Predictions, Query()]
 Results = Annotated[_Results, Query()]
+DeadLetters = Annotated[_DeadLetters, Query()]

@@ -1,0 +1,84 @@
+"""Dead letters of what was refused at once: each is a call that can be made again, cut down to the part at fault."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import quote, urlencode
+
+from collectors.cloudevents import Event, identity, read
+from collectors.rows import BadRow
+from collectors.taps.asgi import THREAD_BYTES, kept_headers
+from collectors.taps.hints import JSON_LENGTH
+from core.errors import Rejected
+from core.records import DeadLetter
+
+NDJSON = "application/x-ndjson"
+_PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in '%"')
+
+
+class Sent(NamedTuple):
+    """A call as it came; `received` is microseconds since 1970, `path` with its query, `headers` in lower case."""
+
+    received: int
+    source: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Whose(NamedTuple):
+    """What a refused call says of the model it is about; '' where it does not, or cannot be read that far."""
+
+    namespace: str = ""
+    model: str = ""
+    id: str = ""
+
+
+def refused(sent: Sent, error: Rejected, whose: Whose) -> DeadLetter:
+    why = (error.code, error.detail, error.field)
+    return DeadLetter(
+        sent.received,
+        sent.source,
+        *why,
+        sent.body,
+        *whose,
+        kept_headers(sent.headers),
+        _length(sent),
+        path=sent.path,
+    )
+
+
+def row_refused(sent: Sent, row: BadRow) -> DeadLetter:
+    """The row alone, as a line of NDJSON; what it had from the rest of its call is in the path."""
+    named = {"namespace": row.namespace, "model": row.model, "version": row.version}
+    query = urlencode({name: value for name, value in named.items() if value}, errors="replace")
+    trace = {name: value for name, value in sent.headers.items() if name == "traceparent"}
+    path = f"{sent.path}?{query}" if query else sent.path
+    alone = Sent(sent.received, sent.source, path, {"content-type": NDJSON, **trace}, row.body)
+    return refused(alone, Rejected(400, row.code, row.reason, row.field), Whose(row.namespace, row.model))
+
+
+def whose_event(headers: Mapping[str, str], body: bytes) -> Whose:
+    """As far as the headers say, or a structured event of a size that is parsed twice without harm."""
+    try:
+        (event,) = read(headers, body if len(body) <= THREAD_BYTES else b"")
+        return Whose(*identity(event)) if isinstance(event, Event) else Whose()
+    except (Rejected, ValueError):
+        return Whose()
+
+
+def event_alone(event: Event, headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers with which the payload of one event out of a batch is a call of its own (binary mode)."""
+    attributes = {**event.extensions, "type": event.type, "id": event.id, "source": event.source}
+    attributes.pop("datacontenttype", None)
+    texts = {name.lower(): value for name, value in attributes.items() if name.isascii()}
+    said = {f"ce-{name}": quote(value, safe=_PRINTABLE, errors="replace") for name, value in texts.items()}
+    beside = {name: headers[name] for name in (JSON_LENGTH, "traceparent") if name in headers}
+    return {**beside, **said, "content-type": event.content_type}
+
+
+def _length(sent: Sent) -> int:
+    """-1 for a body that is whole. Of one that was not read to its end, at least 1, is known what its sender said."""
+    announced = sent.headers.get("content-length", "")
+    if sent.body or not (announced.isdigit() or "transfer-encoding" in sent.headers):
+        return -1
+    return max(int(announced or 1), 0) or -1

@@ -1,0 +1,168 @@
+"""Taps, a collector and the replay of its dead letters, in one process and over stores in memory."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sent import NOW, UNNAMED
+from sinks import MemoryJournal, ScriptedSink, collector
+
+from collectors.call_again import MakeTap
+from collectors.exchanges import Naming
+from collectors.intake import Intake
+from collectors.items import Item
+from collectors.journal import frames_of
+from collectors.ledger import Ledger
+from collectors.naming import Names
+from collectors.receipts import Receipts
+from collectors.replay import Ports, Replay
+from collectors.taps.asgi import Message
+from collectors.taps.events import EventsTap, decoded_again
+from collectors.taps.rows import RowsTap
+from core.config import Config, Limits
+from core.metrics import Metrics
+from core.records import DeadLetter, ModelKey, Replayed
+
+LATER = NOW + 3_600_000_000
+EVENT = {
+    "ce-id": "e1",
+    "ce-source": "x",
+    "ce-specversion": "1.0",
+    "ce-type": "org.kubeflow.serving.inference.request",
+    "ce-inferenceservicename": "income",
+    "ce-namespace": "team",
+    "content-type": "application/json",
+}
+NDJSON = {"content-type": "application/x-ndjson"}
+
+
+@dataclass
+class Collecting:
+    """The taps and the replay over one collector, with `limits` that a test changes as a user would, and a clock."""
+
+    limits: Limits = field(default_factory=Limits)
+    sink: ScriptedSink = field(default_factory=ScriptedSink)
+    naming: Callable[[ModelKey], Naming] = lambda model: UNNAMED
+    recorded: list[Replayed] = field(default_factory=list)
+    now: int = NOW
+    spool_bytes: int = 2**28
+
+    def __post_init__(self) -> None:
+        self.metrics, self.journal, self.names = Metrics(), MemoryJournal(), Names(Config())
+        self.restart()
+
+    def restart(self) -> None:
+        """A collector that remembers nothing."""
+        ports = {"naming": self.naming, "spool_bytes": self.spool_bytes, "metrics": self.metrics}
+        self.ledger = Ledger()
+        self.collector = collector(self.sink, ledger=self.ledger, **ports)
+        self.into = Intake(self.journal, self.collector, decoded_again, lambda: self.now)
+        self.into.resume()
+        self.into.read_on()
+        record: Callable[[Replayed], None] = self.recorded.append
+        self.replay = Replay(
+            Ports(
+                self.into,
+                self.taps(),
+                self.sink,
+                self.naming,
+                decoded_again,
+                self.metrics,
+                record,
+                self.ledger,
+                lambda: self.now,
+            )
+        )
+
+    def taps(self) -> dict[str, MakeTap]:
+        return {
+            "/events": lambda into, clock: EventsTap(into, self.receipts("events"), self.limits, clock),
+            "/api/predictions": lambda into, clock: RowsTap(into, self.receipts("api"), self.names, self.limits, clock),
+        }
+
+    def receipts(self, tap: str) -> Receipts:
+        return Receipts(self.ledger, self.metrics, tap)
+
+    def send(self, path: str, headers: dict[str, str], body: Any, query: str = "") -> int:
+        """The status of a call."""
+        sent = body if isinstance(body, bytes) else orjson.dumps(body)
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        scope = {"type": "http", "method": "POST", "path": path, "query_string": query.encode(), "headers": raw}
+        statuses: list[int] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": sent}
+
+        async def answer(message: Message) -> None:
+            statuses.extend([message["status"]] if "status" in message else [])
+
+        asyncio.run(self.taps()[path](self.into, lambda: self.now)(scope, receive, answer))  # type: ignore[arg-type]
+        return statuses[0]
+
+    def letters(self, count: int = 1) -> list[DeadLetter]:
+        self.into.flush()
+        assert len(self.sink.letters) == count, self.sink.letters
+        return self.sink.letters
+
+    def accept(self, item: Item) -> None:
+        asyncio.run(self.into.accept(frames_of(item), self.receipts("api").begin()))
+
+    def counts(self) -> dict[str, int]:
+        """What the ledger says of rows, without what is 0."""
+        entries = [entry for entry in self.into.entries() if entry.unit == "row"]
+        assert [entry.difference for entry in entries] == [0] * len(entries)
+        total: Counter[str] = sum((Counter(entry.counts) for entry in entries), Counter())
+        return dict(total)
+
+    def again(self, letter: DeadLetter) -> Replayed:
+        return asyncio.run(self.replay(letter, "me"))
+
+    def stored(self) -> list[dict[str, Any]]:
+        self.into.flush(everything=True)
+        return [row for batch in self.sink.batches for row in batch.to_pylist(maps_as_pydicts="strict")]
+
+
+def v2(*values: float, key: str = "inputs") -> dict[str, Any]:
+    return {key: [{"name": "x", "shape": [1, len(values)], "datatype": "FP64", "data": [*values]}]}
+
+
+def test_a_refused_event_is_paired_and_stored_after_the_fix_with_the_time_it_came() -> None:
+    taking = Collecting(Limits(fields_per_row=2))
+    assert taking.send("/events", {**EVENT, "authorization": "Bearer hush"}, v2(1, 2, 3)) == 413
+    response = {**EVENT, "ce-type": "org.kubeflow.serving.inference.response"}
+    taking.send("/events", response, v2(0.5, key="outputs"))
+    [letter] = taking.letters()
+    assert (letter.path, letter.namespace, letter.model, letter.id) == ("/events", "team", "income", "e1")
+    assert "authorization" not in dict(letter.headers) and letter.rows == 0
+    taking.now, taking.limits = LATER, Limits()
+    done = taking.again(letter)
+    assert (done, taking.recorded) == (Replayed(letter.letter, LATER, "me", "stored"), [done])
+    [row] = taking.stored()
+    assert (row["id"], dict(row["inputs_num"]), row["outputs_num"]) == (
+        "e1",
+        {"x_0": 1, "x_1": 2, "x_2": 3},
+        {"x": 0.5},
+    )
+    assert (row["time"].timestamp(), row["received"].timestamp()) == (NOW / 1e6, NOW / 1e6)
+    assert taking.settled == [] and len(taking.journal.frames) == 2
+
+
+def test_rows_without_ids_replayed_twice_are_the_same_rows() -> None:
+    """A crash between storing and settling leaves the letter open: the second time must store nothing new."""
+    taking = Collecting(Limits(rows_per_request=1))
+    lines = b'{"inputs": {"a": 1}}\n{"model": "other", "inputs": {"a": 2}}\n{"inputs": {"a": 3}}'
+    assert taking.send("/api/predictions", NDJSON, lines, "model=m&namespace=team") == 413
+    [letter] = taking.letters()
+    assert (letter.path, letter.model) == ("/api/predictions?model=m&namespace=team", "m")
+    taking.limits, taking.now = Limits(), LATER
+    taking.again(letter)
+    first = taking.stored()
+    taking.sink.batches.clear()
+    taking.restart()
+    taking.again(letter)
+    assert repr(first) == repr(taking.stored())
+    assert [(r["namespace"], r["model"]) for r in first] == [("team", "m"), ("team", "m"), ("team", "other")]
+    assert len({r["id"] for r in first}) == 3

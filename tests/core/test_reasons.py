@@ -1,0 +1,44 @@
+"""Every reason code that the sources use is in the list, and the documentation says the same of each."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.reasons import ANSWERS, REASONS
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("core", "collectors", "storage", "pipelines", "dashboards", "alerts", "detectors", "explainers", "tidemark")
+AT = {"Rejected": 1, "DeadLetter": 2}  # where each takes its code
+
+
+def calls() -> Iterator[ast.Call]:
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            yield from (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+
+
+def used() -> set[str]:
+    """The codes that stand in the sources as they are."""
+    found = set()
+    for call in calls():
+        name = call.func.id if isinstance(call.func, ast.Name) else ""
+        given = [*call.args[AT.get(name, 99) :][:1], *(k.value for k in call.keywords if name and k.arg == "reason")]
+        found |= {a.value for a in given if name in AT and isinstance(a, ast.Constant)}
+    return {str(code) for code in found}
+
+
+def test_every_code_that_is_used_is_in_the_list_and_no_other_is() -> None:
+    assert used() == {*REASONS, *ANSWERS}
+    assert not REASONS.keys() & ANSWERS.keys()
+
+
+def test_each_says_what_it_means_and_what_to_do() -> None:
+    for reason in (*REASONS.values(), *ANSWERS.values()):
+        assert reason.meaning and reason.remedy
+
+
+def test_the_documentation_lists_every_code_of_a_letter_with_the_same_words() -> None:
+    text = (ROOT / "docs" / "dead-letters.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| `") and line.count("|") == 4]
+    listed = [line for line in rows if line.split("`")[1] in REASONS]
+    assert listed == [f"| `{code}` | {reason.meaning} | {reason.remedy} |" for code, reason in REASONS.items()]

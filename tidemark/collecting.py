@@ -1,0 +1,96 @@
+"""The role that collects: the taps, the log, and the thread that stores what they receive."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from threading import Event, Thread
+
+from collectors import replay
+from collectors.books import Books
+from collectors.call_again import MakeTap
+from collectors.collector import Collector, Ports
+from collectors.intake import Intake, Into
+from collectors.ledger import Ledger
+from collectors.naming import Names
+from collectors.pairing import Pairing
+from collectors.pump import Pump
+from collectors.receipts import Receipts
+from collectors.replay import Replay
+from collectors.taps import events, rows
+from collectors.taps.events import EventsTap, decoded_again
+from collectors.taps.proxy import Proxied, Taps
+from collectors.taps.recording import Recorder
+from collectors.taps.rows import RowsTap
+from core.errors import StoreError
+from storage.dead_letters import keep_replay
+from storage.halves import StoreHalves
+from storage.journal import StoreJournal
+from storage.sink import StoreSink
+from storage.wal import Log
+from tidemark.app import ASGI
+from tidemark.roles import Shared, now_micros
+
+log = logging.getLogger("tidemark")
+
+
+class Collecting:
+    def __init__(self, shared: Shared, wal: Log) -> None:
+        config, metrics = shared.config, shared.metrics
+        self._shared, self._ledger, self.names = shared, Ledger(), Names(config)
+        decode = partial(decoded_again, limits=config.limits)
+        pairing = Pairing(StoreHalves(shared.engine), decode, started=now_micros())
+        sink, room = StoreSink(shared.engine), config.limits.spool_bytes
+        collector = Collector(Ports(sink, pairing, self.names, metrics, now_micros, self._ledger, room))
+        journal = StoreJournal(wal)
+        self._intake = Intake(journal, collector, decode, now_micros)
+        self.books = Books(self._intake.entries, sink, metrics, now_micros, journal.identity)
+        self._pump = Pump(self._intake, collector, self.books)
+        self._stop = Event()
+        self._thread = Thread(target=self._pump.run, args=(self._stop,), name="collector")
+
+        taps = self._made_taps()
+        self.events, self.rows = (make(self._intake, now_micros) for make in taps.values())
+        recorder = Recorder(self._intake, metrics, config.limits)
+        self.taps = Taps(Proxied(config, recorder, self.names, metrics, self._ledger, now_micros))
+        kept = partial(keep_replay, shared.engine)
+        self.replay = Replay(
+            replay.Ports(self._intake, taps, sink, self.names, decode, metrics, kept, self._ledger, now_micros)
+        )
+        metrics.log_bytes.set_function(lambda: wal.counters().bytes)
+        metrics.log_damaged_bytes.set_function(lambda: wal.counters().damaged.bytes)
+
+    def _made_taps(self) -> dict[str, MakeTap]:
+        """Whatever answers at a path, for calls that come and for dead letters that are replayed."""
+        limits = self._shared.config.limits
+
+        def receipts(tap: str) -> Receipts:
+            return Receipts(self._ledger, self._shared.metrics, tap)
+
+        def made_events(into: Into, clock: Callable[[], int]) -> ASGI:
+            return EventsTap(into, receipts(events.SOURCE), limits, clock)
+
+        def made_rows(into: Into, clock: Callable[[], int]) -> ASGI:
+            return RowsTap(into, receipts(rows.SOURCE), self.names, limits, clock)
+
+        return {events.PATH: made_events, rows.PATH: made_rows}
+
+    async def start(self) -> None:
+        """What a crash left in the log is taken up from here on, before what comes now."""
+        await asyncio.to_thread(self._intake.resume)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Everything received is stored before this returns; the server has stopped taking calls."""
+        await self.taps.close()
+        self._stop.set()
+        await asyncio.to_thread(self._drain)
+
+    def _drain(self) -> None:
+        self._thread.join()
+        try:
+            self._pump.close()
+        except StoreError as error:
+            log.error(
+                "the store cannot be reached: what is not stored stays in the log until the next start: %s", error
+            )
