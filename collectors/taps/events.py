@@ -22,6 +22,7 @@ from collectors.taps.asgi import (
     read_body,
 )
 from collectors.taps.hints import JSON_LENGTH, hints
+from core.access import Namespaces, namespaces
 from core.config import Limits
 from core.errors import Overloaded, Rejected
 from core.metrics import Metrics
@@ -47,7 +48,8 @@ class EventsTap:
             body = await read_body(receive, headers, self._limits.body_bytes)
             with span("receive", headers, tap=SOURCE):
                 large = len(body) > THREAD_BYTES
-                read = await asyncio.to_thread(self._read, headers, body) if large else self._read(headers, body)
+                said = headers, body, namespaces(scope)
+                read = await asyncio.to_thread(self._read, *said) if large else self._read(*said)
                 if read.halves:
                     await self._take(read)
             await answer(send, 200)
@@ -65,28 +67,35 @@ class EventsTap:
                 self._collector.half(half)
         self._events["accepted"].inc(len(read.halves))
 
-    def _read(self, headers: Mapping[str, str], body: bytes) -> "_Read":
+    def _read(self, headers: Mapping[str, str], body: bytes, allowed: Namespaces) -> "_Read":
         """All events of one call. Of several, one that cannot be read costs only itself."""
         self._collector.check_room()
         events = read(headers, body, self._limits)
-        halves = [self._half(events[0], headers)] if len(events) == 1 else self._readable(events, headers, body)
+        if len(events) == 1:
+            halves = [self._half(events[0], headers, allowed)]
+        else:
+            halves = self._readable(events, headers, body, allowed)
         return _Read(halves, halves_frame(halves))
 
-    def _readable(self, events: list[Event | Rejected], headers: Mapping[str, str], body: bytes) -> list[Half]:
+    def _readable(
+        self, events: list[Event | Rejected], headers: Mapping[str, str], body: bytes, allowed: Namespaces
+    ) -> list[Half]:
         halves = []
         for event in events:
             kept = event.data if isinstance(event, Event) else body
             try:
-                halves.append(self._half(event, headers))
+                halves.append(self._half(event, headers, allowed))
             except Exception as error:
                 self._refuse(as_rejected(error), headers, kept)
                 body = body if isinstance(event, Event) else b""  # kept once; the letters say which event of it
         return halves
 
-    def _half(self, event: Event | Rejected, headers: Mapping[str, str]) -> Half:
+    def _half(self, event: Event | Rejected, headers: Mapping[str, str], allowed: Namespaces) -> Half:
         if isinstance(event, Rejected):
             raise event
-        return half_of(event, headers, self._clock(), self._limits)
+        half = half_of(event, headers, self._clock(), self._limits)
+        allowed.check(half.key.namespace, "ce-namespace")
+        return half
 
     def _refuse(self, error: Rejected, headers: Mapping[str, str], body: bytes) -> None:
         self._events["error" if error.status >= 500 else "rejected"].inc()

@@ -10,7 +10,7 @@ from collectors.collector import Accepted, Into
 from collectors.formats.body import unzip
 from collectors.journal import rows_frames
 from collectors.naming import Names
-from collectors.rows import BadRow, Defaults, RowsRead, too_many_fields
+from collectors.rows import BadRow, Defaults, RowsRead, check_allowed, too_many_fields
 from collectors.rows.arrow import read_arrow
 from collectors.rows.records import read_json, read_ndjson
 from collectors.taps.asgi import (
@@ -25,6 +25,7 @@ from collectors.taps.asgi import (
     kept_headers,
     read_body,
 )
+from core.access import Namespaces, namespaces
 from core.config import Limits
 from core.errors import Overloaded, Rejected
 from core.metrics import Metrics
@@ -60,7 +61,7 @@ class RowsTap:
             body = await read_body(receive, headers, self._limits.body_bytes)
             with span("receive", headers, tap=SOURCE):
                 query = scope["query_string"].decode("latin-1")
-                answer = await self._take(headers, query, body)
+                answer = await self._take(headers, query, body, namespaces(scope))
             self._events["accepted"].inc()
             await answer_json(send, 202, answer)
         except Overloaded as error:
@@ -72,9 +73,11 @@ class RowsTap:
             self._collector.dead_letter(self._letter(headers, rejected, body))
             await answer_error(send, rejected)
 
-    async def _take(self, headers: Mapping[str, str], query: str, body: bytes) -> dict[str, object]:
+    async def _take(
+        self, headers: Mapping[str, str], query: str, body: bytes, allowed: Namespaces
+    ) -> dict[str, object]:
         work = asyncio.to_thread if len(body) > THREAD_BYTES else _here
-        read, frames = await work(self._read, headers, query, body)
+        read, frames = await work(self._read, headers, query, body, allowed)
         with ExitStack() as written:
             for frame in frames:
                 written.enter_context(await self._journal.append(frame))
@@ -88,23 +91,26 @@ class RowsTap:
             self._collector.dead_letter(self._bad_row(row))
         return taken
 
-    def _read(self, headers: Mapping[str, str], query: str, body: bytes) -> tuple[RowsRead, list[bytes]]:
+    def _read(
+        self, headers: Mapping[str, str], query: str, body: bytes, allowed: Namespaces
+    ) -> tuple[RowsRead, list[bytes]]:
         self._collector.check_room()
-        read = self._decoded(headers, query, body)
+        read = self._decoded(self._defaults(headers, query, allowed), headers, body)
+        check_allowed(read)
         if len(read.fields) > self._limits.fields_per_row:
             raise too_many_fields(self._limits)
         return read, rows_frames(read.batch, read.fields)
 
-    def _decoded(self, headers: Mapping[str, str], query: str, body: bytes) -> RowsRead:
+    def _decoded(self, defaults: Defaults, headers: Mapping[str, str], body: bytes) -> RowsRead:
         content_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         reader = READERS.get(content_type)
         if reader is None:
             accepted = ", ".join(READERS)
             raise Rejected(415, "bad_content_type", f"'{content_type}' is not one of: {accepted}", "content-type")
         plain = unzip(body, self._limits.body_bytes)
-        return reader(plain, self._defaults(headers, query), self._names)
+        return reader(plain, defaults, self._names)
 
-    def _defaults(self, headers: Mapping[str, str], query: str) -> Defaults:
+    def _defaults(self, headers: Mapping[str, str], query: str, allowed: Namespaces) -> Defaults:
         said = {name: values[-1] for name, values in parse_qs(query).items()}
         if unknown := said.keys() - {"model", "version", "namespace"}:
             raise Rejected(400, "unknown_key", "known parameters: model, version, namespace", min(unknown))
@@ -116,6 +122,7 @@ class RowsTap:
             self._clock(),
             trace_id(headers.get("traceparent", "")),
             self._limits,
+            allowed,
         )
 
     def _bad_row(self, row: BadRow) -> DeadLetter:
