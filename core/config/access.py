@@ -1,6 +1,6 @@
 """Who may call: tokens with their scopes and namespaces, and TLS."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -8,6 +8,7 @@ from core.config.types import Name, Strict
 
 TokenScope = Literal["ingest", "read", "admin"]
 HASH = "sha256:"
+T = TypeVar("T")
 
 
 def _hash(text: str) -> str:
@@ -17,14 +18,20 @@ def _hash(text: str) -> str:
     return text
 
 
+def _some(names: tuple[T, ...]) -> tuple[T, ...]:
+    if not names:
+        raise ValueError("name at least one")
+    return names
+
+
 class TokenConfig(Strict):
     """A bearer token: what it may do, where, and where its secret is. The secret itself never lies in this file."""
 
     name: Name
-    scopes: tuple[TokenScope, ...] = Field(
-        min_length=1, description="ingest: send predictions; read: the API and metrics; admin: everything else"
+    scopes: Annotated[tuple[TokenScope, ...], AfterValidator(_some)] = Field(
+        description="ingest: send predictions; read: the API and metrics; admin: everything else"
     )
-    tenants: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+    tenants: Annotated[tuple[str, ...], AfterValidator(_some)] | None = Field(
         default=None, description="the namespaces that it may write into and read from; all when left out"
     )
     hash: Annotated[str, AfterValidator(_hash)] | None = Field(
