@@ -15,10 +15,10 @@ from collectors.exchanges import Naming
 from collectors.fields import Block, declared
 from collectors.rows import BadRow, Defaults, RowsRead, check_models, too_many_fields
 from collectors.rows.blocks import block
-from collectors.rows.scalars import MOST_STATUS, ROLES, SCALARS, constant, infos, new_ids, tag_column
+from collectors.rows.scalars import MOST_STATUS, ROLES, SCALARS, constant, forbidden, infos, new_ids, tag_column
 from collectors.rows.stream import read_stream
 from collectors.rows.times import believable, column_times, time_text
-from core.access import FORBIDDEN, Namespaces
+from core.access import FORBIDDEN
 from core.config import Limits
 from core.errors import Rejected
 from core.options import nearest
@@ -79,18 +79,9 @@ def _scalars(batch: pa.RecordBatch, defaults: Defaults) -> tuple[_Columns, dict[
     times, no_time = np.full(len(batch), defaults.received), np.zeros(len(batch), np.bool_)
     if "time" in batch.schema.names:
         times, no_time = column_times(batch.column("time"), defaults.received)
-    bad = {"namespace": _forbidden(said["namespace"], defaults.allowed), **_wrong(said), "time": no_time}
+    bad = {"namespace": forbidden(said["namespace"], defaults.allowed), **_wrong(said), "time": no_time}
     statuses = np.where(bad["status"], 0, said["status"]).astype(np.uint16)
     return {**said, "time": pa.array(times), "status": pa.array(statuses)}, bad
-
-
-def _forbidden(namespaces: pa.Array, allowed: Namespaces) -> NDArray[np.bool_]:
-    if allowed.names is None:
-        return np.zeros(len(namespaces), np.bool_)
-    inside: NDArray[np.bool_] = pc.is_in(namespaces, pa.array(allowed.names, pa.string())).to_numpy(
-        zero_copy_only=False
-    )
-    return ~inside
 
 
 def _wrong(said: _Columns) -> dict[str, NDArray[np.bool_]]:
@@ -142,9 +133,8 @@ def _without_bad(
 def _bad_row(batch: pa.RecordBatch, scalars: _Columns, row: int, bad: Mapping[str, NDArray[np.bool_]]) -> BadRow:
     field = next(name for name, rows in bad.items() if rows[row])
     code, reason = _REASONS[field]
-    return BadRow(
-        row, field, reason.format(scalars[field][row]), code, str(batch.slice(row, 1).to_pylist()[0]).encode()
-    )
+    sent = str(batch.slice(row, 1).to_pylist()[0]).encode()
+    return BadRow(row, field, reason.format(scalars[field][row]), code, sent)
 
 
 def _by_model(batch: pa.RecordBatch, scalars: _Columns) -> Iterator[tuple[pa.RecordBatch, _Columns]]:
