@@ -35,6 +35,12 @@ class Metrics:
             "tap",
             "outcome",
         )
+        self.refused_calls = counter(
+            "tidemark_refused_calls_total",
+            "Calls answered before a tap or the API saw them: without or with a wrong token or scope, in a namespace"
+            " that is not theirs, over limits.concurrent_requests, or with a body slower than limits.body_seconds.",
+            "reason",
+        )
         self.stored = counter("tidemark_predictions_stored_total", "Predictions written to the store.", *_MODEL)
         self.duplicates = counter("tidemark_duplicates_total", "Predictions sent again with the same content.", *_MODEL)
         self.conflicts = counter(

@@ -1,15 +1,19 @@
 """`clickhouse://user:password@host:8123/tidemark?…` as values."""
 
+import re
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from core.errors import ConfigError
 
-_OPTIONS = ("secure", "path", "timeout")
+_OPTIONS = ("secure", "path", "timeout", "fingerprint")
 
 
 class Address(NamedTuple):
-    """Where a ClickHouse server speaks HTTP, under the prefix `path`; an answer may take `timeout_seconds`."""
+    """Where a ClickHouse server speaks HTTP, under the prefix `path`; an answer may take `timeout_seconds`.
+
+    With a `fingerprint`, the SHA-256 of a certificate in hex, that one is trusted and no other.
+    """
 
     host: str
     port: int
@@ -19,6 +23,7 @@ class Address(NamedTuple):
     secure: bool = False
     path: str = ""
     timeout_seconds: int = 300
+    fingerprint: str = ""
 
     def __str__(self) -> str:
         """Without the password: this goes into logs and error texts."""
@@ -45,7 +50,15 @@ def parse(url: str) -> Address:
             secure=secure,
             path=options.get("path", "").strip("/"),
             timeout_seconds=int(options.get("timeout", 300)),
+            fingerprint=_fingerprint(options.get("fingerprint", "")),
         )
     except ValueError as e:
-        wanted = "clickhouse://user:password@host:8123/tidemark[?secure=1&path=prefix&timeout=seconds]"
+        wanted = "clickhouse://user:password@host:8123/tidemark[?secure=1&path=prefix&timeout=seconds&fingerprint=hex]"
         raise ConfigError(f"--store: {e}; wanted is {wanted}") from None
+
+
+def _fingerprint(text: str) -> str:
+    digits = text.replace(":", "").lower()
+    if digits and not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise ValueError("fingerprint: expected the SHA-256 of a certificate, 64 hex digits")
+    return digits

@@ -74,6 +74,8 @@ class Request:
             except (binascii.Error, UnicodeDecodeError):
                 raise StoreError("the Authorization header cannot be read", 516) from None
             return Credentials(user, password)
+        if scheme.lower() == "bearer":
+            return Credentials("default", value.strip())
         return Credentials(
             self._headers.get("x-clickhouse-user") or self._query.get("user", "default"),
             self._headers.get("x-clickhouse-key") or self._query.get("password", ""),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from core.access import EVERY_NAMESPACE, Namespaces
 from core.records import Half
 from storage.engine import Engine
 from storage.halves import HALF_COLUMNS, half_of
@@ -32,6 +33,7 @@ class Filter:
     status: int | None = None
     limit: int = 100
     after: tuple[Any, ...] | None = None  # of the types PAGE_KEY
+    allowed: Namespaces = EVERY_NAMESPACE
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,14 @@ class Wanted:
     namespace: str = ""
     model: str = ""
     time: datetime | None = None
+    allowed: Namespaces = EVERY_NAMESPACE
 
 
 def find(engine: Engine, wanted: Wanted) -> list[dict[str, Any]]:
     """Rows of that prediction id, else all rows of that request id. Conflicts and other models give several."""
     day = "toDate(time) = toDate({time:DateTime64(6, 'UTC')})" if wanted.time is not None else ""
     where = _and("id IN {ids:Array(String)}", *_of_model(wanted), day)
-    params = {"namespace": wanted.namespace, "model": wanted.model, "time": wanted.time}
+    params = {"namespace": wanted.namespace, "model": wanted.model, "time": wanted.time, **within(wanted.allowed)[1]}
     found = _select(engine, where, {**params, "ids": [wanted.id, f"{wanted.id}-0"]})
     exact = [row for row in found if row["id"] == wanted.id]
     requests = {(row["namespace"], row["model"], row["time"]): row for row in found}.values()
@@ -59,6 +62,7 @@ def list_predictions(engine: Engine, wanted: Filter) -> list[dict[str, Any]]:
     """The newest first, at most `wanted.limit`."""
     tag, value = wanted.tag or ("", "")
     conditions: list[tuple[str, dict[str, Any]]] = [
+        within(wanted.allowed),
         (_equal("namespace", wanted.namespace), {"namespace": wanted.namespace}),
         (_equal("model", wanted.model), {"model": wanted.model}),
         ("time >= {since:DateTime64(6, 'UTC')}" if wanted.since else "", {"since": wanted.since}),
@@ -82,25 +86,37 @@ def orphans(engine: Engine, wanted: Wanted) -> list[Half]:
     where = _and("request_id = {id:String} AND done = 0", *_of_model(wanted))
     rows = engine.rows(
         f"SELECT {HALF_COLUMNS} FROM halves FINAL WHERE {where}",
-        {"id": wanted.id, "namespace": wanted.namespace, "model": wanted.model},
+        {"id": wanted.id, "namespace": wanted.namespace, "model": wanted.model, **within(wanted.allowed)[1]},
     )
     return [half_of(row) for row in rows]
 
 
-def models(engine: Engine) -> list[dict[str, Any]]:
+def models(engine: Engine, allowed: Namespaces = EVERY_NAMESPACE) -> list[dict[str, Any]]:
     """Every model and version with its fields, in the order of the model's own request."""
+    where, params = within(allowed)
     return engine.rows(
         "SELECT namespace, model, version, field, role, kind, tensor, position, width, datatype "
-        "FROM models FINAL ORDER BY namespace, model, version, role, tensor, position"
+        f"FROM models FINAL WHERE {where or 'true'} ORDER BY namespace, model, version, role, tensor, position",
+        params,
     )
 
 
-def traffic(engine: Engine) -> list[dict[str, Any]]:
+def traffic(engine: Engine, allowed: Namespaces = EVERY_NAMESPACE) -> list[dict[str, Any]]:
     """Rows, failures and newest event of every model and version."""
+    where, params = within(allowed)
     return engine.rows(
         "SELECT namespace, model, version, count() AS predictions, countIf(status >= 400) AS failed, "
-        "max(time) AS last_time FROM predictions GROUP BY namespace, model, version ORDER BY namespace, model, version"
+        f"max(time) AS last_time FROM predictions WHERE {where or 'true'} "
+        "GROUP BY namespace, model, version ORDER BY namespace, model, version",
+        params,
     )
+
+
+def within(allowed: Namespaces) -> tuple[str, dict[str, Any]]:
+    """A condition on `namespace` with its parameters, '' when every one is allowed."""
+    if allowed.names is None:
+        return "", {}
+    return "namespace IN {allowed:Array(String)}", {"allowed": sorted(allowed.names)}
 
 
 def _rows_of_request(engine: Engine, first: dict[str, Any], request_id: str) -> list[dict[str, Any]]:
@@ -118,8 +134,8 @@ def _select(engine: Engine, where: str, params: dict[str, Any]) -> list[dict[str
     return engine.rows(f"SELECT * FROM predictions WHERE {where} {_LATEST}", params)
 
 
-def _of_model(wanted: Wanted) -> tuple[str, str]:
-    return _equal("namespace", wanted.namespace), _equal("model", wanted.model)
+def _of_model(wanted: Wanted) -> tuple[str, str, str]:
+    return within(wanted.allowed)[0], _equal("namespace", wanted.namespace), _equal("model", wanted.model)
 
 
 def _equal(column: str, value: str) -> str:

@@ -1,7 +1,8 @@
 """Who owns an embedded store: one process has the folder open, everybody else talks to it over HTTP.
 
-The owner leaves `owner.json` in the folder, readable by its user only: where it answers, its process, and the token
-that lets a client write. A file left behind by a process that died is ignored and replaced.
+The owner leaves `owner.json` in the folder, readable by its user only: where it answers, its process, the token that
+lets a client write, and over https the fingerprint of its certificate, which may be signed by nobody. A file left
+behind by a process that died is ignored and replaced.
 """
 
 import json
@@ -22,9 +23,12 @@ ANSWER_SECONDS = 300
 
 
 class Owner(NamedTuple):
+    """`fingerprint`: SHA-256 of its certificate in hex, '' without https."""
+
     url: str
     pid: int
     token: str
+    fingerprint: str = ""
 
     def address(self) -> Address:
         parts = urlsplit(self.url)
@@ -37,19 +41,20 @@ class Owner(NamedTuple):
             secure=secure,
             path=parts.path.strip("/"),
             timeout_seconds=ANSWER_SECONDS,
+            fingerprint=self.fingerprint,
         )
 
 
-def reachable(host: str, port: int) -> str:
+def reachable(host: str, port: int, https: bool = False) -> str:
     """The URL by which this machine reaches a server that listens on `host`, be it one address or all of them."""
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    return f"{'https' if https else 'http'}://" + (f"[{name}]:{port}" if ":" in name else f"{name}:{port}")
 
 
 @contextmanager
-def announced(folder: Path, url: str, token: str) -> Iterator[Owner]:
+def announced(folder: Path, url: str, token: str, fingerprint: str = "") -> Iterator[Owner]:
     """Tell other processes that this one owns `folder` and answers at `url`; enter it once the server answers."""
-    owner = Owner(url, os.getpid(), token)
+    owner = Owner(url, os.getpid(), token, fingerprint)
     path = folder / FILE
     new = folder / f"{FILE}.new"
     new.unlink(missing_ok=True)
@@ -68,7 +73,7 @@ def announced_owner(folder: Path) -> Owner | None:
     """What owner.json says, whether its process lives or not."""
     try:
         found = json.loads((folder / FILE).read_text())
-        return Owner(str(found["url"]), int(found["pid"]), str(found["token"]))
+        return Owner(str(found["url"]), int(found["pid"]), str(found["token"]), str(found.get("fingerprint", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from core.access import EVERY_NAMESPACE, Namespaces
 from core.records import ModelKey
 from core.times import rfc3339
 from storage.cursor import pack, unpack
@@ -27,6 +28,7 @@ class ResultFilter:
     since: datetime | None = None
     limit: int = 100
     cursor: str = ""
+    allowed: Namespaces = EVERY_NAMESPACE
 
 
 _KEY = ("window_end", "monitor", "window_start", "step", "version", "segment", "field")
@@ -43,6 +45,7 @@ def page(engine: Engine, wanted: ResultFilter) -> dict[str, Any]:
         "model": ("model = {model:String}", wanted.model and wanted.model.model),
         "step": ("step = {step:String}", wanted.step),
         "field": ("field = {field:String}", wanted.field),
+        "allowed": ("namespace IN {allowed:Array(String)}", sorted(wanted.allowed.names or ())),
         "since": ("window_end >= {since:DateTime64(6, 'UTC')}", wanted.since),
         "cursor": (f"{_POSITION} < {{cursor:{_POSITION_TYPE}}}", wanted.cursor and unpack(wanted.cursor, _KINDS)),
     }

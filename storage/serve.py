@@ -35,12 +35,15 @@ class Access(NamedTuple):
 Authorise = Callable[[Credentials], Access | None]
 
 
-def writes_with(token: str, limits: Limits | None = None) -> Authorise:
-    """The user `owner` with the token as its password may write; everyone else reads, within limits."""
+def writes_with(token: str, limits: Limits | None = None, reads: Callable[[str], bool] | None = None) -> Authorise:
+    """The user `owner` with the token as its password may write; everyone else reads, within limits.
+
+    With `reads` only those whose password it says yes to.
+    """
 
     def authorise(who: Credentials) -> Access | None:
         if who.user != OWNER:
-            return Access(limits or Limits())
+            return Access(limits or Limits()) if reads is None or reads(who.password) else None
         return Access(None) if secrets.compare_digest(who.password.encode(), token.encode()) else None
 
     return authorise
@@ -70,25 +73,25 @@ def clickhouse_app(handles: Handles, authorise: Authorise, threads: int = 8) -> 
 
 async def _statement(request: Request, receive: Receive, authorise: Authorise) -> Statement:
     """The body is read to its end even for a client that is refused: it would take a reset for a lost connection."""
-    body = await _body(receive)
     who = request.credentials()
     access = authorise(who)
+    body = await _body(receive, kept=access is not None)
     if access is None:
         raise StoreError(f"{who.user}: Authentication failed: password is incorrect, or there is no such user", 516)
     return request.statement(body, access.limits)
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive, kept: bool) -> bytes:
     chunks, size, more = [], 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise StoreUnavailable("the client went away", 210)
         size += len(message.get("body", b""))
-        if size <= MOST_BYTES:
+        if kept and size <= MOST_BYTES:
             chunks.append(message.get("body", b""))
         more = message.get("more_body", False)
-    if size > MOST_BYTES:
+    if kept and size > MOST_BYTES:
         raise StoreError(f"the body is over {MOST_BYTES} bytes", 36)
     return b"".join(chunks)
 

@@ -10,7 +10,9 @@ import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.httputil import get_pool_manager
 from clickhouse_connect.driver.summary import QuerySummary
+from urllib3 import PoolManager
 from urllib3.exceptions import HTTPError
 
 from core.errors import StoreError, StoreUnavailable
@@ -34,8 +36,9 @@ class ServerEngine:
 
     def __init__(self, address: Address) -> None:
         self._address = address
+        self._pool = _pinned(address.fingerprint)
         with self._errors():
-            self._client = _connect(address)
+            self._client = _connect(address, self._pool)
         self._use(address.database)
 
     @property
@@ -63,6 +66,8 @@ class ServerEngine:
 
     def close(self) -> None:
         self._client.close()
+        if self._pool:  # the driver closes only its own
+            self._pool.clear()
 
     def _select(self, sql: str, params: Params | None, limits: Limits | None) -> pa.Table:
         settings = read_only_settings(limits) if limits else None
@@ -102,7 +107,7 @@ def _bound(params: Params | None) -> dict[str, Any]:
     return {name: _Text(text) for name, text in texts(params).items()}
 
 
-def _connect(address: Address) -> Client:
+def _connect(address: Address, pool: PoolManager | None) -> Client:
     clickhouse_connect.common.set_setting("max_error_size", 0)  # whole error texts; we shorten them ourselves
     return clickhouse_connect.get_client(
         interface="https" if address.secure else "http",
@@ -115,9 +120,15 @@ def _connect(address: Address) -> Client:
         send_receive_timeout=address.timeout_seconds,
         settings=SESSION,
         autogenerate_session_id=False,
-        dedicated_pool=True,
+        dedicated_pool=pool is None,
+        pool_mgr=pool,
         client_name="tidemark",
     )
+
+
+def _pinned(fingerprint: str) -> PoolManager | None:
+    """Connections that trust one certificate, whoever signed it and for whatever name."""
+    return get_pool_manager(verify=False, assert_fingerprint=fingerprint) if fingerprint else None
 
 
 def _check_written(answer: object, rows: int) -> None:

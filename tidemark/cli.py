@@ -67,6 +67,11 @@ def _config(command: argparse.ArgumentParser) -> None:
 def _server(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     command.add_argument("--port", type=int, default=DEFAULT_PORT, help="port to listen on (default %(default)s)")
+    command.add_argument(
+        "--allow-anonymous",
+        action="store_true",
+        help="listen beyond this machine although every caller is let in, as no token or password is set",
+    )
     command.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
 
 
@@ -157,12 +162,17 @@ def _demo(command: argparse.ArgumentParser) -> None:
 # name: (what it does, module in tidemark/commands, its arguments)
 COMMANDS: dict[str, tuple[str, str, tuple[Arguments, ...]]] = {
     "up": ("Collector, pipelines and API in one process on the embedded engine.", "serve", (_store, _config, _server)),
-    "serve-store": ("The embedded engine over the ClickHouse HTTP protocol.", "serve_store", (_store, _server)),
+    "serve-store": (
+        "The embedded engine over the ClickHouse HTTP protocol.",
+        "serve_store",
+        (_store, _config, _server),
+    ),
     "collect": ("Only the collector and its taps, on a ClickHouse server.", "serve", (_store, _config, _server)),
     "pipeline": ("Only the pipelines, on a ClickHouse server.", "serve", (_store, _config, _server)),
     "demo": ("A real model, real data, a real shift: watch it being found.", "demo", (_demo,)),
     "migrate": ("Bring the store's tables up to date.", "migrate", (_store, _config, _json)),
     "check": ("Check a configuration, against the store too when it can be reached.", "check", (_file, _store, _json)),
+    "token": ("A fresh bearer token, and its hash for the configuration.", "token", (_json,)),
     "query": ("Run one read-only SQL statement.", "query", (_query, _store)),
     "reference": ("Named reference data sets.", "reference", (_reference,)),
     "dead-letters": ("What could not be read or stored, and how to bring it in.", "dead_letters", (_dead_letters,)),

@@ -62,10 +62,7 @@ class Collecting:
 
     def _made_taps(self) -> dict[str, MakeTap]:
         """Whatever answers at a path, for calls that come and for dead letters that are replayed."""
-        limits = self._shared.config.limits
-
-        def receipts(tap: str) -> Receipts:
-            return Receipts(self._ledger, self._shared.metrics, tap)
+        limits, receipts = self._shared.config.limits, self._receipts
 
         def made_events(into: Into, clock: Callable[[], int]) -> ASGI:
             return EventsTap(into, receipts(events.SOURCE), limits, clock)
@@ -74,6 +71,14 @@ class Collecting:
             return RowsTap(into, receipts(rows.SOURCE), self.names, limits, clock)
 
         return {events.PATH: made_events, rows.PATH: made_rows}
+
+    def _receipts(self, tap: str) -> Receipts:
+        return Receipts(self._ledger, self._shared.metrics, tap)
+
+    def shed(self, tap: str) -> None:
+        """One call of a tap was refused because there were too many at once."""
+        receipt = self._receipts(tap).begin()
+        receipt.rest("shed")
 
     async def start(self) -> None:
         """What a crash left in the log is taken up from here on, before what comes now."""

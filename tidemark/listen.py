@@ -1,6 +1,7 @@
 """Answers HTTP on one address until a signal says stop."""
 
 import gc
+import ipaddress
 import logging
 import socket
 from collections.abc import Iterator
@@ -10,8 +11,10 @@ from types import FrameType
 
 import uvicorn
 
+from core.config import Tls
 from core.errors import ConfigError
 from tidemark.app import ASGI
+from tidemark.tls import check_files, fingerprint
 
 STOP_SECONDS = 2  # how long calls under way may take to end once a stop was asked for
 
@@ -20,8 +23,26 @@ log = logging.getLogger("tidemark")
 
 @dataclass(frozen=True)
 class Listen:
+    """`anonymous`: callers without a token or password are let in from other machines too."""
+
     host: str
     port: int
+    anonymous: bool = False
+
+    def check(self, tls: Tls | None, remedy: str) -> None:
+        """ConfigError for TLS that cannot work, and for an address that other machines reach while all are let in.
+
+        `remedy` says how to let in only some; '' when that is so already.
+        """
+        if tls:
+            check_files(tls)
+        if not remedy or _loopback(self.host):
+            return
+        if not self.anonymous:
+            raise ConfigError(
+                f"--host {self.host} lets every caller of other machines in: {remedy}, or say --allow-anonymous"
+            )
+        log.warning("--allow-anonymous: whoever reaches %s:%d may read and write everything", self.host, self.port)
 
     @contextmanager
     def socket(self) -> Iterator[socket.socket]:
@@ -38,11 +59,13 @@ class Listen:
             yield listener
 
 
-def run(app: ASGI, listener: socket.socket, what: str) -> None:
-    """Answer HTTP on `listener` until a signal says stop."""
+def run(app: ASGI, listener: socket.socket, what: str, tls: Tls | None = None) -> None:
+    """Answer HTTP, or HTTPS with `tls`, on `listener` until a signal says stop."""
     _calm_collector()
     host, port = listener.getsockname()[:2]
-    log.info("%s, listening on http://%s:%d", what, host, port)
+    log.info("%s, listening on %s://%s:%d", what, "https" if tls else "http", host, port)
+    if tls:
+        log.info("the SHA-256 of its certificate is %s", fingerprint(tls))
     options = uvicorn.Config(
         app,
         access_log=False,
@@ -54,9 +77,19 @@ def run(app: ASGI, listener: socket.socket, what: str) -> None:
         loop="uvloop",
         proxy_headers=False,
         server_header=False,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     _Server(options).run(sockets=[listener])
+
+
+def _loopback(host: str) -> bool:
+    try:
+        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
+    except (OSError, UnicodeError):  # no such host, which binding will say
+        return True
+    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in found)
 
 
 def _calm_collector() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -19,8 +18,11 @@ from storage.retention import apply_retention
 from storage.wal import Log
 from tidemark.app import ASGI, App, Routes
 from tidemark.collecting import Collecting
+from tidemark.guards import guarded
 from tidemark.listen import Listen, run
+from tidemark.owning import owning
 from tidemark.roles import Shared, Watching
+from tidemark.tokens import Tokens, load_tokens
 
 
 class Role(NamedTuple):
@@ -41,6 +43,8 @@ def serve(role: str, store: str, config: Config, listen: Listen) -> None:
             f"`tidemark {role}` shares its store with other processes: start `tidemark serve-store --store {store}` "
             "and give its address, clickhouse://127.0.0.1:8123/tidemark"
         )
+    tokens = load_tokens(config.tokens)
+    listen.check(config.tls, "" if tokens else "add a token under 'tokens' (`tidemark token` makes one)")
     with ExitStack() as stack:
         listener = stack.enter_context(listen.socket())
         engine = open_engine(store, own=role == "up")
@@ -49,9 +53,11 @@ def serve(role: str, store: str, config: Config, listen: Listen) -> None:
         if ROLES[role].watches:
             check_monitors(engine, config)
         wal = stack.enter_context(closing(open_log(store, config))) if ROLES[role].collects else None
-        parts = Parts(role, Shared(engine, config), wal)
-        clickhouse = stack.enter_context(owned_store(engine, listener)) if role == "up" else None
-        run(parts.app(clickhouse), listener, f"tidemark {role}: {engine.url}")
+        shared = Shared(engine, config)
+        clickhouse = stack.enter_context(owned_store(shared, listener, tokens)) if role == "up" else None
+        parts = Parts(role, shared, wal)
+        app = guarded(parts.app(clickhouse), shared, tokens, parts.shed)
+        run(app, listener, f"tidemark {role}: {engine.url}", config.tls)
 
 
 def prepare(engine: Engine, config: Config) -> None:
@@ -72,17 +78,18 @@ def check_monitors(engine: Engine, config: Config) -> None:
 
 
 @contextmanager
-def owned_store(engine: Engine, listener: socket.socket) -> Iterator[ASGI]:
-    """The embedded engine over HTTP under /clickhouse/: read-only, but for other commands of this user."""
+def owned_store(shared: Shared, listener: socket.socket, tokens: Tokens) -> Iterator[ASGI]:
+    """The embedded engine over HTTP under /clickhouse/: read-only, but for other commands of this user.
+
+    As it knows no namespaces, with `tokens` only those of the scope admin read there.
+    """
     from storage.chdb_engine import EmbeddedEngine
-    from storage.owner import announced, reachable
     from storage.serve import clickhouse_app, writes_with
 
+    engine = shared.engine
     assert isinstance(engine, EmbeddedEngine)
-    token = secrets.token_urlsafe(32)
-    host, port = listener.getsockname()[:2]
-    with announced(engine.folder, f"{reachable(host, port)}/clickhouse", token):
-        yield clickhouse_app(engine.handles, writes_with(token))
+    with owning(engine.folder, listener, "/clickhouse", shared.config.tls) as token:
+        yield clickhouse_app(engine.handles, writes_with(token, reads=tokens.may_query if tokens else None))
 
 
 class Parts:
@@ -104,6 +111,11 @@ class Parts:
             clickhouse=clickhouse,
         )
         return App(routes, self._start, self._stop)
+
+    def shed(self, tap: str) -> None:
+        """A call that was refused before its tap saw it."""
+        if self._collecting:
+            self._collecting.shed(tap)
 
     def _api(self, clickhouse: bool) -> ASGI:
         from tidemark.api import create, dead_letters, findings, health, ledger, models, predictions

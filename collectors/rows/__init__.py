@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from core.access import EVERY_NAMESPACE, FORBIDDEN, Namespaces
 from core.config import Limits
 from core.errors import Rejected
 from core.records import FieldInfo
@@ -38,7 +39,10 @@ class RowsRead(NamedTuple):
 
 
 class Defaults(NamedTuple):
-    """What a row without its own word gets. `received` is microseconds since 1970; `source` names the tap."""
+    """What a row without its own word gets. `received` is microseconds since 1970; `source` names the tap.
+
+    Rows of namespaces that are not `allowed` to the sender are refused.
+    """
 
     namespace: str
     model: str
@@ -47,6 +51,7 @@ class Defaults(NamedTuple):
     received: int
     trace_id: str = ""
     limits: Limits = Limits()
+    allowed: Namespaces = EVERY_NAMESPACE
 
 
 def too_many(limits: Limits) -> Rejected:
@@ -63,3 +68,10 @@ def check_models(count: int) -> None:
     """Rejected when one request holds more models and versions than can be built in time."""
     if count > MODELS_PER_REQUEST:
         raise Rejected(413, "too_large", f"over {MODELS_PER_REQUEST} models and versions in one request", "model")
+
+
+def check_allowed(read: RowsRead) -> None:
+    """Rejected(403) when no row is left and every one was refused for its namespace."""
+    if read.rejected and not len(read.batch) and all(row.code == FORBIDDEN for row in read.rejected):
+        first = read.rejected[0]
+        raise Rejected(403, first.code, first.reason, first.field)

@@ -16,9 +16,10 @@ from collectors.exchanges import Naming
 from collectors.fields import Block, declared
 from collectors.rows import BadRow, Defaults, RowsRead, check_models, too_many_fields
 from collectors.rows.blocks import block
-from collectors.rows.scalars import MOST_STATUS, ROLES, SCALARS, constant, infos, new_ids, tag_column
+from collectors.rows.scalars import MOST_STATUS, ROLES, SCALARS, constant, forbidden, infos, new_ids, tag_column
 from collectors.rows.stream import read_stream
 from collectors.rows.times import believable, column_times, time_text
+from core.access import FORBIDDEN
 from core.config import Limits
 from core.errors import Rejected
 from core.options import nearest
@@ -27,6 +28,7 @@ from core.records import PREDICTIONS, TIME, FieldInfo, ModelKey, Role
 _PREFIXES = (*ROLES, "tags")
 _Columns = dict[str, pa.Array]
 _REASONS = {
+    "namespace": (FORBIDDEN, "the token may not use '{}'"),
     "model": ("no_model", "say which model the prediction is of"),
     "time": ("bad_time", "expected an RFC 3339 time such as 2026-11-22T13:48:48Z"),
     "status": ("bad_value", f"expected a whole number from 0 to {MOST_STATUS}"),
@@ -78,7 +80,7 @@ def _scalars(batch: pa.RecordBatch, defaults: Defaults) -> tuple[_Columns, dict[
     times, no_time = np.full(len(batch), defaults.received), np.zeros(len(batch), np.bool_)
     if "time" in batch.schema.names:
         times, no_time = column_times(batch.column("time"), defaults.received)
-    bad = {**_wrong(said), "time": no_time}
+    bad = {"namespace": forbidden(said["namespace"], defaults.allowed), **_wrong(said), "time": no_time}
     statuses = np.where(bad["status"], 0, said["status"]).astype(np.uint16)
     return {**said, "time": pa.array(times), "status": pa.array(statuses)}, bad
 
@@ -124,16 +126,17 @@ def _without_bad(
     worst = np.logical_or.reduce(list(bad.values()))
     if not worst.any():
         return batch, scalars, []
-    rejected = [_bad_row(batch, int(row), bad, scalars) for row in np.flatnonzero(worst)]
+    rejected = [_bad_row(batch, scalars, int(row), bad) for row in np.flatnonzero(worst)]
     keep = pa.array(~worst)
     return batch.filter(keep), {name: column.filter(keep) for name, column in scalars.items()}, rejected
 
 
-def _bad_row(batch: pa.RecordBatch, row: int, bad: Mapping[str, NDArray[np.bool_]], scalars: _Columns) -> BadRow:
+def _bad_row(batch: pa.RecordBatch, scalars: _Columns, row: int, bad: Mapping[str, NDArray[np.bool_]]) -> BadRow:
     field = next(name for name, rows in bad.items() if rows[row])
     code, reason = _REASONS[field]
     of = [scalars[name][row].as_py() for name in ("namespace", "model", "version")]
-    return BadRow(row, field, reason, code, _as_json(batch.slice(row, 1).to_pylist()[0]), *of)
+    sent = _as_json(batch.slice(row, 1).to_pylist()[0])
+    return BadRow(row, field, reason.format(scalars[field][row]), code, sent, *of)
 
 
 def _as_json(row: Mapping[str, Any]) -> bytes:

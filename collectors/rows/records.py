@@ -105,9 +105,11 @@ def _scalars(record: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
     model = _text(record.get("model") or defaults.model, "model")
     if not model:
         raise Rejected(400, "no_model", "say which model the prediction is of", "model")
+    namespace = _text(record.get("namespace") or defaults.namespace, "namespace")
+    defaults.allowed.check(namespace)
     time, original = settled_time(read_time(record.get("time"), defaults.received), defaults.received)
     return {
-        "namespace": _text(record.get("namespace") or defaults.namespace, "namespace"),
+        "namespace": namespace,
         "model": model,
         "version": _text(record.get("version") or defaults.version, "version"),
         "id": _id(record.get("id")),

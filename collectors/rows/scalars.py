@@ -8,9 +8,13 @@ from contextvars import ContextVar
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from collectors.rows import Defaults
+from core.access import Namespaces
 from core.records import PREDICTIONS, TIME, FieldInfo, ModelKey, Role
 
 SCALARS = ("id", "time", "status", "error", "latency", "trace_id", "weight", "model", "version", "namespace")
@@ -50,6 +54,14 @@ def constant(defaults: Defaults, rows: int) -> dict[str, pa.Array]:
         "row": pa.scalar(0, pa.uint32()),
     }
     return {name: pa.repeat(value, rows) for name, value in said.items()}
+
+
+def forbidden(namespaces: pa.Array, allowed: Namespaces) -> NDArray[np.bool_]:
+    """Which rows are of a namespace that the sender may not write into."""
+    if allowed.names is None:
+        return np.zeros(len(namespaces), np.bool_)
+    inside = pc.is_in(namespaces, pa.array(allowed.names, pa.string()))
+    return ~np.asarray(inside, np.bool_)
 
 
 def tag_column(tags: Sequence[Sequence[tuple[str, str]]]) -> pa.Array:

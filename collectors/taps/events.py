@@ -24,6 +24,7 @@ from collectors.taps.asgi import (
 )
 from collectors.taps.hints import JSON_LENGTH, hints
 from collectors.taps.letters import Sent, event_alone, refused, whose_event
+from core.access import Namespaces, namespaces
 from core.config import Limits
 from core.errors import Overloaded, Rejected
 from core.records import DeadLetter, Half
@@ -48,7 +49,8 @@ class EventsTap:
             body = await read_body(receive, headers, self._limits.body_bytes)
             with span("receive", headers, tap=SOURCE):
                 large = len(body) > THREAD_BYTES
-                read = await asyncio.to_thread(self._read, headers, body) if large else self._read(headers, body)
+                said = headers, body, namespaces(scope)
+                read = await asyncio.to_thread(self._read, *said) if large else self._read(*said)
                 await self._take(read, receipt)
             await answer(send, 200)
         except Overloaded as error:
@@ -68,24 +70,24 @@ class EventsTap:
         if read.letters:
             receipt.rest("rejected")
 
-    def _read(self, headers: Mapping[str, str], body: bytes) -> "_Read":
+    def _read(self, headers: Mapping[str, str], body: bytes, allowed: Namespaces) -> "_Read":
         """All events of one call. Of several, one that cannot be read costs only itself."""
         events = read(headers, body, self._limits)
         if len(events) == 1:
-            halves, letters = [self._half(events[0], headers)], list[DeadLetter]()
+            halves, letters = [self._half(events[0], headers, allowed)], list[DeadLetter]()
         else:
-            halves, letters = self._readable(events, headers, body)
+            halves, letters = self._readable(events, headers, body, allowed)
         items: list[Item] = [Halves(halves)] if halves else []
         items += [Letters(letters)] if letters else []
         return _Read(halves, letters, [framed for item in items for framed in frames_of(item)])
 
     def _readable(
-        self, events: list[Event | Rejected], headers: Mapping[str, str], body: bytes
+        self, events: list[Event | Rejected], headers: Mapping[str, str], body: bytes, allowed: Namespaces
     ) -> tuple[list[Half], list[DeadLetter]]:
         halves, letters = [], []
         for event in events:
             try:
-                halves.append(self._half(event, headers))
+                halves.append(self._half(event, headers, allowed))
             except Exception as error:
                 if isinstance(event, Event):
                     letter = self._letter(as_rejected(error), event_alone(event, headers), event.data)
@@ -95,10 +97,12 @@ class EventsTap:
                 letters.append(letter.cut())
         return halves, letters
 
-    def _half(self, event: Event | Rejected, headers: Mapping[str, str]) -> Half:
+    def _half(self, event: Event | Rejected, headers: Mapping[str, str], allowed: Namespaces) -> Half:
         if isinstance(event, Rejected):
             raise event
-        return half_of(event, headers, self._clock(), self._limits)
+        half = half_of(event, headers, self._clock(), self._limits)
+        allowed.check(half.key.namespace, "ce-namespace")
+        return half
 
     def _letter(self, error: Rejected, headers: Mapping[str, str], body: bytes) -> DeadLetter:
         sent = Sent(self._clock(), SOURCE, PATH, headers, body)

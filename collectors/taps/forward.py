@@ -10,7 +10,7 @@ from yarl import URL
 
 from collectors.taps.asgi import Message, Receive, Scope, Send, answer
 from collectors.taps.passed import Copy, Passed
-from core.errors import TidemarkError
+from core.errors import Rejected, TidemarkError
 
 # Of one connection only, never passed on (RFC 9110, section 7.6.1). An expectation was met by the server before us, and
 # an upstream that ignores it would be waited for.
@@ -146,7 +146,10 @@ def _has_body(scope: Scope) -> bool:
 async def _body(receive: Receive, copy: Copy, asked: asyncio.Event) -> AsyncIterator[bytes]:
     message: Message = {"more_body": True}
     while message.get("more_body"):
-        message = await receive()
+        try:
+            message = await receive()
+        except Rejected:  # a body that came too slowly
+            message = {"type": "http.disconnect"}
         if message["type"] == "http.disconnect":
             copy.broken = True
             raise ConnectionResetError("the client went away before its request was whole")

@@ -22,6 +22,7 @@ from collectors.taps.infer_paths import Target, infer_target
 from collectors.taps.metadata import METADATA_SECONDS, Metadata
 from collectors.taps.passed import Copy, Passed
 from collectors.taps.recording import Call, Recorded, Recorder
+from collectors.taps.tenants import check_passing
 from core.config import Config, TapConfig
 from core.errors import Rejected
 from core.metrics import Metrics
@@ -79,6 +80,10 @@ class ProxyTap:
             if target:
                 seconds = time.perf_counter() - started
                 self._record(target, Call(header_map(scope), passed, received, seconds, error, _called(scope)))
+
+    def check(self, scope: Scope) -> None:
+        """Rejected(403) for a call that its sender may not make."""
+        check_passing(scope, self._tap.name, self._key_of)
 
     async def close(self) -> None:
         """Finish what is being recorded, then let go of the upstream."""
@@ -160,7 +165,13 @@ class Taps:
             known = ", ".join(self._taps) or "none: add one under 'taps' in tidemark.yaml"
             await answer_error(send, Rejected(404, "unknown_tap", f"configured taps: {known}", "path"))
             return
-        await tap({**scope, "tap_path": raw[len(b"/tap/") + len(name) :] or b"/"}, receive, send)
+        call = {**scope, "tap_path": raw[len(b"/tap/") + len(name) :] or b"/"}
+        try:
+            tap.check(call)
+        except Rejected as error:
+            await answer_error(send, error)
+        else:
+            await tap(call, receive, send)
 
     async def close(self) -> None:
         await asyncio.gather(*(tap.close() for tap in self._taps.values()))

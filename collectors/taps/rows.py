@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from collectors.formats.body import unzip
@@ -10,7 +11,7 @@ from collectors.items import Item, Letters, Rows
 from collectors.journal import frames_of
 from collectors.naming import Names
 from collectors.receipts import Receipt, Receipts
-from collectors.rows import Defaults, RowsRead, too_many_fields
+from collectors.rows import Defaults, RowsRead, check_allowed, too_many_fields
 from collectors.rows.arrow import read_arrow
 from collectors.rows.records import read_json, read_ndjson
 from collectors.taps.asgi import (
@@ -25,6 +26,7 @@ from collectors.taps.asgi import (
     read_body,
 )
 from collectors.taps.letters import Sent, Whose, refused, row_refused
+from core.access import Namespaces, namespaces
 from core.config import Limits
 from core.errors import Overloaded, Rejected
 from core.tracing import span, trace_id
@@ -49,7 +51,7 @@ class RowsTap:
         try:
             body = await read_body(receive, headers, self._limits.body_bytes)
             with span("receive", headers, tap=SOURCE):
-                answer = await self._take(receipt, headers, query, body)
+                answer = await self._take(receipt, _Asked(headers, query, body, namespaces(scope)))
             await answer_json(send, 202, answer)
         except Overloaded as error:
             receipt.rest("shed")
@@ -62,37 +64,37 @@ class RowsTap:
         finally:
             receipt.close()
 
-    async def _take(self, receipt: Receipt, headers: Mapping[str, str], query: str, body: bytes) -> dict[str, object]:
-        asked = (headers, query, body)
-        large = len(body) > THREAD_BYTES
-        read, frames = await asyncio.to_thread(self._read, *asked) if large else self._read(*asked)
+    async def _take(self, receipt: Receipt, asked: "_Asked") -> dict[str, object]:
+        large = len(asked.body) > THREAD_BYTES
+        read, frames = await asyncio.to_thread(self._read, asked) if large else self._read(asked)
         taken = await self._into.accept(frames, receipt)
         receipt.rest("accepted")  # a call without any rows
         rejected = [{"row": r.row, "field": r.field, "reason": r.reason} for r in read.rejected]
         return {"accepted": taken.accepted, "duplicate": taken.duplicate, "rejected": rejected}
 
-    def _read(self, headers: Mapping[str, str], query: str, body: bytes) -> tuple[RowsRead, Frames]:
-        read = self._decoded(headers, query, body)
+    def _read(self, asked: "_Asked") -> tuple[RowsRead, Frames]:
+        read = self._decoded(asked)
+        check_allowed(read)
         if len(read.fields) > self._limits.fields_per_row:
             raise too_many_fields(self._limits)
         items: list[Item] = [Rows(read.batch, read.fields, read.new)] if len(read.batch) else []
         if read.rejected:
-            sent = self._sent(headers, "", b"")
+            sent = self._sent(asked.headers, "", b"")
             letters = [row_refused(sent, row).cut() for row in read.rejected]
             items.append(Letters(letters, events=0 if items else 1))
         return read, [framed for item in items for framed in frames_of(item)]
 
-    def _decoded(self, headers: Mapping[str, str], query: str, body: bytes) -> RowsRead:
-        content_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    def _decoded(self, asked: "_Asked") -> RowsRead:
+        content_type = asked.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         reader = READERS.get(content_type)
         if reader is None:
             accepted = ", ".join(READERS)
             raise Rejected(415, "bad_content_type", f"'{content_type}' is not one of: {accepted}", "content-type")
-        plain = unzip(body, self._limits.body_bytes)
-        return reader(plain, self._defaults(headers, query), self._names)
+        plain = unzip(asked.body, self._limits.body_bytes)
+        return reader(plain, self._defaults(asked), self._names)
 
-    def _defaults(self, headers: Mapping[str, str], query: str) -> Defaults:
-        said = {name: values[-1] for name, values in parse_qs(query).items()}
+    def _defaults(self, asked: "_Asked") -> Defaults:
+        said = {name: values[-1] for name, values in parse_qs(asked.query).items()}
         if unknown := said.keys() - {"model", "version", "namespace"}:
             raise Rejected(400, "unknown_key", "known parameters: model, version, namespace", min(unknown))
         return Defaults(
@@ -101,12 +103,22 @@ class RowsTap:
             said.get("version", ""),
             SOURCE,
             self._clock(),
-            trace_id(headers.get("traceparent", "")),
+            trace_id(asked.headers.get("traceparent", "")),
             self._limits,
+            asked.allowed,
         )
 
     def _sent(self, headers: Mapping[str, str], query: str, body: bytes) -> Sent:
         return Sent(self._clock(), SOURCE, f"{PATH}?{query}" if query else PATH, headers, body)
+
+
+class _Asked(NamedTuple):
+    """A call: header names in lower case, and the namespaces its sender may use."""
+
+    headers: Mapping[str, str]
+    query: str
+    body: bytes
+    allowed: Namespaces
 
 
 def _whose(query: str) -> Whose:

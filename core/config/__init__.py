@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
+from core.config.access import Tls, TokenConfig, TokenScope
 from core.config.delivery import Limits, TapConfig, Wal
 from core.config.errors import duplicate_key, explain, not_yaml
 from core.config.models import DatasetConfig, FieldConfig, ModelConfig
@@ -40,6 +41,9 @@ __all__ = [
     "StepConfig",
     "TapConfig",
     "TimeWindows",
+    "Tls",
+    "TokenConfig",
+    "TokenScope",
     "Wal",
     "WindowReference",
     "load",
@@ -47,7 +51,7 @@ __all__ = [
     "parse",
 ]
 
-Named = TypeVar("Named", tuple[TapConfig, ...], tuple[MonitorConfig, ...])
+Named = TypeVar("Named", tuple[TapConfig, ...], tuple[MonitorConfig, ...], tuple[TokenConfig, ...])
 
 
 def _named_apart(declared: Named) -> Named:
@@ -73,6 +77,10 @@ class Config(Strict):
     taps: Annotated[tuple[TapConfig, ...], AfterValidator(_named_apart)] = ()
     monitors: Annotated[tuple[MonitorConfig, ...], AfterValidator(_named_apart)] = ()
     limits: Limits = Limits()
+    tokens: Annotated[tuple[TokenConfig, ...], AfterValidator(_named_apart)] = Field(
+        default=(), description="with any token here, calls without one are refused"
+    )
+    tls: Tls | None = None
     wal: Wal = Wal()
     retention: Mapping[str, Annotated[int, Field(ge=1, description="days")]] = {}
     auto: bool = Field(default=True, description="give a model without a monitor one by itself")

@@ -18,13 +18,15 @@ class TapConfig(Strict):
 
 
 class Limits(Strict):
-    """What is refused (413) or not accepted for now (503)."""
+    """What is refused (408, 413) or not accepted for now (503)."""
 
     body_bytes: Annotated[int, Field(ge=1024)] = 64 * 2**20
     rows_per_request: Annotated[int, Field(ge=1)] = 1_000_000
     fields_per_row: Annotated[int, Field(ge=1)] = 10_000
     events_per_batch: Annotated[int, Field(ge=1)] = 10_000
     spool_bytes: Annotated[int, Field(ge=2**20)] = 256 * 2**20
+    concurrent_requests: Annotated[int, Field(ge=1)] = Field(1024, description="answered at once; more get 503")
+    body_seconds: Annotated[float, Field(gt=0)] = Field(60.0, description="for a whole body to arrive; later gets 408")
 
 
 class Wal(Strict):

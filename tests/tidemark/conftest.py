@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from tenants import Tenants, two_tenants
 from up_process import Done, Tidemark, Up, up
 
 from tidemark.cli import main
@@ -24,6 +25,13 @@ monitors:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """`tidemark up` with CONFIG, for the whole session: each test uses models of its own."""
     with up(tmp_path_factory.mktemp("up"), CONFIG) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
+    """`tidemark up` with two namespaces and a token for each, for the tests of what they may not do to each other."""
+    with two_tenants(tmp_path_factory.mktemp("tenants")) as started:
         yield started
 
 

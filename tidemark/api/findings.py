@@ -11,7 +11,7 @@ from core.times import rfc3339
 from storage.engine import Engine
 from storage.results import ResultFilter, page
 from storage.runs import last_runs
-from tidemark.api.parameters import Results
+from tidemark.api.parameters import Allowed, Results
 
 
 def routes(engine: Engine, monitors: Callable[[], Sequence[MonitorConfig]]) -> APIRouter:
@@ -19,17 +19,20 @@ def routes(engine: Engine, monitors: Callable[[], Sequence[MonitorConfig]]) -> A
     router = APIRouter(tags=["findings"])
 
     @router.get("/api/monitors", summary="Monitors with their newest run")
-    def all_monitors() -> dict[str, Any]:
+    def all_monitors(allowed: Allowed) -> dict[str, Any]:
         """Every monitor with its configuration and its newest run."""
-        runs = last_runs(engine)
-        shown = [{**m.model_dump(mode="json", by_alias=True), "last_run": _run(runs.get(m.name))} for m in monitors()]
+        runs = {name: run for name, run in last_runs(engine).items() if run.namespace in allowed}
+        seen = [m for m in monitors() if model_key(m.model).namespace in allowed]
+        shown = [{**m.model_dump(mode="json", by_alias=True), "last_run": _run(runs.get(m.name))} for m in seen]
         return {"monitors": shown, "next": None}
 
     @router.get("/api/results", summary="What steps found, the newest window first")
-    def results(asked: Results) -> dict[str, Any]:
+    def results(asked: Results, allowed: Allowed) -> dict[str, Any]:
         """What steps found, the newest window first."""
         key = model_key(asked.model) if asked.model else None
-        return page(engine, ResultFilter(**{**dict(asked), "model": key}))
+        if key:
+            allowed.check(key.namespace, "model")
+        return page(engine, ResultFilter(**{**dict(asked), "model": key, "allowed": allowed}))
 
     return router
 

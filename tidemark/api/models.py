@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from storage.engine import Engine
 from storage.lookup import models, traffic
+from tidemark.api.parameters import Allowed
 from tidemark.api.view import plain
 
 _FIELD = ("field", "role", "kind", "tensor", "position", "width", "datatype")
@@ -16,10 +17,12 @@ def routes(engine: Engine) -> APIRouter:
     router = APIRouter(tags=["models"])
 
     @router.get("/api/models", summary="Models with their fields and traffic")
-    def all_models() -> dict[str, Any]:
+    def all_models(allowed: Allowed) -> dict[str, Any]:
         """Every model and version with its fields and its traffic."""
-        counts = {_key(row): plain(row) for row in traffic(engine)}
-        fields = {key: [{n: f[n] for n in _FIELD} for f in rows] for key, rows in groupby(models(engine), _key)}
+        counts = {_key(row): plain(row) for row in traffic(engine, allowed)}
+        fields = {
+            key: [{n: f[n] for n in _FIELD} for f in rows] for key, rows in groupby(models(engine, allowed), _key)
+        }
         found = [{**counts[key], "fields": fields.get(key, [])} for key in counts]
         return {"models": found, "next": None}
 

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from core.access import Namespaces, namespaces
 from core.times import from_micros, to_micros
 
 # What the store's DateTime64 can hold.
@@ -68,6 +69,11 @@ class _DeadLetters(_Asked):
     cursor: str = Field("", description="`next` of the page before")
 
 
+async def _allowed(request: Request) -> Namespaces:
+    return namespaces(request.scope)
+
+
+Allowed = Annotated[Namespaces, Depends(_allowed)]  # what the caller may read
 One = Annotated[_One, Query()]
 Predictions = Annotated[_Predictions, Query()]
 Results = Annotated[_Results, Query()]

@@ -14,7 +14,7 @@ from storage.engine import Engine
 from storage.lineage import lineage
 from storage.lookup import PAGE_KEY, Filter, Wanted
 from tidemark.api.orphans import orphans
-from tidemark.api.parameters import One, Predictions
+from tidemark.api.parameters import Allowed, One, Predictions
 from tidemark.api.view import plain, prediction
 
 
@@ -22,9 +22,11 @@ def routes(engine: Engine, names: Names) -> APIRouter:
     router = APIRouter(tags=["predictions"])
 
     @router.get("/api/predictions/{id:path}", summary="One prediction with everything known about it")
-    def one(id: str, asked: One) -> JSONResponse:
+    def one(id: str, asked: One, allowed: Allowed) -> JSONResponse:
         """One prediction with everything known about it; 300 with the candidates when the id is ambiguous."""
-        wanted = Wanted(id, asked.namespace, asked.model, asked.time)
+        if asked.namespace:
+            allowed.check(asked.namespace)
+        wanted = Wanted(id, asked.namespace, asked.model, asked.time, allowed)
         rows = lookup.find(engine, wanted)
         found = [prediction(row) for row in rows] or orphans(lookup.orphans(engine, wanted), names)
         if not found:
@@ -33,8 +35,10 @@ def routes(engine: Engine, names: Names) -> APIRouter:
         return _answer(id, [_whole(*one) for one in zip(found, known, strict=True)])
 
     @router.get("/api/predictions", summary="Stored predictions, the newest first")
-    def many(asked: Predictions) -> dict[str, Any]:
+    def many(asked: Predictions, allowed: Allowed) -> dict[str, Any]:
         """The newest first."""
+        if asked.namespace:
+            allowed.check(asked.namespace)
         after = unpack(asked.cursor, [*PAGE_KEY.values()]) if asked.cursor else None
         key, _, value = (asked.tag or "").partition("=")
         wanted = Filter(
@@ -46,6 +50,7 @@ def routes(engine: Engine, names: Names) -> APIRouter:
             asked.status,
             asked.limit + 1,
             after,
+            allowed,
         )
         rows = lookup.list_predictions(engine, wanted)
         last = rows[asked.limit - 1] if len(rows) > asked.limit else None

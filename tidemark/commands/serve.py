@@ -13,9 +13,10 @@ def run(arguments: Namespace) -> int:
     from tidemark.listen import Listen
     from tidemark.service import serve
 
+    listen = Listen(arguments.host, arguments.port, arguments.allow_anonymous)
     shutdown = telemetry.configure(f"tidemark-{arguments.command}")
     try:
-        serve(arguments.command, arguments.store, config, Listen(arguments.host, arguments.port))
+        serve(arguments.command, arguments.store, config, listen)
     finally:
         shutdown()
     return 0
