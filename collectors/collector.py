@@ -15,6 +15,7 @@ import pyarrow as pa
 from collectors.counting import count_stored
 from collectors.duplicates import Duplicates
 from collectors.exchanges import Exchange, Group, Naming, to_rows
+from collectors.masking.masks import NO_MASKS, Masks
 from collectors.pairing import FOREVER, Pairing, half_bytes
 from collectors.recent import Seen
 from collectors.spool import ROWS_PER_INSERT, Outcomes, Spool
@@ -51,10 +52,11 @@ class Accepted:
 
 
 class Into(NamedTuple):
-    """Where a tap brings what it accepts: first into the journal, then to the collector."""
+    """Where a tap brings what it accepts: through the masks, into the journal, then to the collector."""
 
     collector: "Collector"
     journal: Journal
+    masks: Masks = NO_MASKS
 
 
 class Collector:

@@ -9,6 +9,7 @@ from functools import partial
 from threading import Event, Thread
 
 from collectors.collector import Collector, Into, Ports
+from collectors.masking.masks import Masks
 from collectors.naming import Names
 from collectors.pairing import Pairing
 from collectors.recovery import Recovery
@@ -18,6 +19,7 @@ from collectors.taps.recording import Recorder
 from collectors.taps.rows import RowsTap
 from core.config import Config, MonitorConfig
 from core.errors import StoreError
+from core.log import withhold_values
 from core.metrics import Metrics
 from storage.engine import Engine
 from storage.halves import StoreHalves
@@ -56,7 +58,10 @@ class Collecting:
         sink, room = StoreSink(shared.engine), config.limits.spool_bytes
         self._collector = Collector(Ports(sink, self._journal, pairing, self.names, metrics, now_micros, room))
         self._recovery = Recovery(self._collector, decode, now_micros)
-        into = Into(self._collector, self._journal)
+        masks = Masks(config.masking, self.names)
+        if masks.on:
+            withhold_values()
+        into = Into(self._collector, self._journal, masks)
         self.events: ASGI = EventsTap(into, config.limits, metrics, now_micros)
         self.rows: ASGI = RowsTap(into, self.names, config.limits, metrics, now_micros)
         recorder = Recorder(into, metrics, config.limits)

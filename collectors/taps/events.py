@@ -16,7 +16,6 @@ from collectors.taps.asgi import (
     Send,
     answer,
     answer_error,
-    as_rejected,
     header_map,
     kept_headers,
     read_body,
@@ -36,7 +35,7 @@ class EventsTap:
     """Answers 200 with an empty body: KServe's logger takes any other status for an error."""
 
     def __init__(self, into: Into, limits: Limits, metrics: Metrics, clock: Callable[[], int]) -> None:
-        self._collector, self._journal = into
+        self._collector, self._journal, self._masks = into
         self._limits, self._clock = limits, clock
         self._events = {name: metrics.events.labels(SOURCE, name) for name in ("accepted", "rejected", "shed", "error")}
 
@@ -45,7 +44,7 @@ class EventsTap:
         body = b""
         try:
             body = await read_body(receive, headers, self._limits.body_bytes)
-            with span("receive", headers, tap=SOURCE):
+            with span("receive", headers, quotes_errors=not self._masks.on, tap=SOURCE):
                 large = len(body) > THREAD_BYTES
                 read = await asyncio.to_thread(self._read, headers, body) if large else self._read(headers, body)
                 if read.halves:
@@ -55,7 +54,7 @@ class EventsTap:
             self._events["shed"].inc()
             await answer_error(send, error)
         except Exception as failure:
-            rejected = as_rejected(failure)
+            rejected = self._masks.error(failure)
             self._refuse(rejected, headers, body)
             await answer_error(send, rejected)
 
@@ -79,21 +78,20 @@ class EventsTap:
             try:
                 halves.append(self._half(event, headers))
             except Exception as error:
-                self._refuse(as_rejected(error), headers, kept)
+                self._refuse(self._masks.error(error), headers, kept)
                 body = body if isinstance(event, Event) else b""  # kept once; the letters say which event of it
         return halves
 
     def _half(self, event: Event | Rejected, headers: Mapping[str, str]) -> Half:
         if isinstance(event, Rejected):
             raise event
-        return half_of(event, headers, self._clock(), self._limits)
+        return self._masks.half(half_of(event, headers, self._clock(), self._limits))
 
     def _refuse(self, error: Rejected, headers: Mapping[str, str], body: bytes) -> None:
         self._events["error" if error.status >= 500 else "rejected"].inc()
         kept = kept_headers(headers)
-        self._collector.dead_letter(
-            DeadLetter(self._clock(), SOURCE, error.code, error.detail, error.field, body, headers=kept)
-        )
+        letter = DeadLetter(self._clock(), SOURCE, error.code, error.detail, error.field, body, headers=kept)
+        self._collector.dead_letter(self._masks.letter(letter))
 
 
 class _Read(NamedTuple):

@@ -95,7 +95,8 @@ class ProxyTap:
 
     async def _failed(self, error: str, send: Send, passed: Passed) -> None:
         """502, unless the answer has begun: one that is left unfinished is broken off by the server."""
-        log.warning("tap %s: the upstream failed: %s", self._tap.name, error)
+        said = self._shared.recorder.masks.said(error)
+        log.warning("tap %s: the upstream failed: %s", self._tap.name, said)
         if not passed.status:
             passed.status = 502
             await bad_gateway(send)
@@ -121,11 +122,14 @@ class ProxyTap:
         try:
             model = self._key_of(target.model)
             await self._metadata.learn(self._client(), model, target.metadata, call.headers.get("host", ""))
-            with span("receive", call.headers, tap=self._tap.name, model=model.model):
+            quotes_errors = not self._shared.recorder.masks.on
+            with span("receive", call.headers, quotes_errors=quotes_errors, tap=self._tap.name, model=model.model):
                 await self._shared.recorder.record(self._tap, model, target.version, call)
-        except Exception:
+        except Exception as error:
             self._shared.metrics.events.labels(self._tap.name, "error").inc()
-            log.exception("tap %s: an inference passed but could not be recorded", self._tap.name)
+            self._shared.recorder.masks.log(
+                f"tap {self._tap.name}: an inference passed but could not be recorded", error
+            )
 
 
 class Taps:

@@ -48,7 +48,7 @@ class Call:
 
 class Recorder:
     def __init__(self, into: Into, metrics: Metrics, limits: Limits) -> None:
-        self._collector, self._journal = into
+        self._collector, self._journal, self.masks = into
         self._metrics, self._limits = metrics, limits
 
     async def record(self, tap: TapConfig, model: ModelKey, version: str, call: Call) -> None:
@@ -70,7 +70,11 @@ class Recorder:
         response = self._decoded(tap, model, "response", call) if _succeeded(call) else Payload(())
         if request is None and response is None:
             return None
-        exchange = _exchange(tap, model, version, call, (request, response))
+        try:
+            exchange = self.masks.exchange(_exchange(tap, model, version, call, (request, response)))
+        except Rejected as error:
+            self._refuse(tap, model, "request", call, error)
+            return None
         return _Read(exchange, exchange_frame(exchange))
 
     def _decoded(self, tap: TapConfig, model: ModelKey, kind: HalfKind, call: Call) -> Payload | None:
@@ -81,10 +85,13 @@ class Recorder:
                 raise Rejected(400, "disconnected", f"the {kind} broke off after {len(body)} bytes")
             return decode(body, kind, hints(headers, self._limits, model.model))
         except Rejected as error:
-            why = (error.code, error.detail, error.field)
-            letter = DeadLetter(call.received, tap.name, *why, body, *model, headers=kept_headers(headers))
-            self._collector.dead_letter(letter)
+            self._refuse(tap, model, kind, call, error)
             return None
+
+    def _refuse(self, tap: TapConfig, model: ModelKey, kind: HalfKind, call: Call, error: Rejected) -> None:
+        why = (error.code, error.detail, error.field, call.body(kind))
+        letter = DeadLetter(call.received, tap.name, *why, *model, headers=kept_headers(call.headers_of(kind)))
+        self._collector.dead_letter(self.masks.letter(letter))
 
 
 class _Read(NamedTuple):

@@ -20,7 +20,6 @@ from collectors.taps.asgi import (
     Send,
     answer_error,
     answer_json,
-    as_rejected,
     header_map,
     kept_headers,
     read_body,
@@ -49,7 +48,7 @@ async def _here(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
 
 class RowsTap:
     def __init__(self, into: Into, names: Names, limits: Limits, metrics: Metrics, clock: Callable[[], int]) -> None:
-        self._collector, self._journal = into
+        self._collector, self._journal, self._masks = into
         self._names, self._limits, self._clock = names, limits, clock
         self._events = {name: metrics.events.labels(SOURCE, name) for name in ("accepted", "rejected", "shed", "error")}
 
@@ -58,7 +57,7 @@ class RowsTap:
         body = b""
         try:
             body = await read_body(receive, headers, self._limits.body_bytes)
-            with span("receive", headers, tap=SOURCE):
+            with span("receive", headers, quotes_errors=not self._masks.on, tap=SOURCE):
                 query = scope["query_string"].decode("latin-1")
                 answer = await self._take(headers, query, body)
             self._events["accepted"].inc()
@@ -67,9 +66,9 @@ class RowsTap:
             self._events["shed"].inc()
             await answer_error(send, error)
         except Exception as failure:
-            rejected = as_rejected(failure)
+            rejected = self._masks.error(failure)
             self._events["error" if rejected.status >= 500 else "rejected"].inc()
-            self._collector.dead_letter(self._letter(headers, rejected, body))
+            self._collector.dead_letter(self._masks.letter(self._letter(headers, rejected, body)))
             await answer_error(send, rejected)
 
     async def _take(self, headers: Mapping[str, str], query: str, body: bytes) -> dict[str, object]:
@@ -85,12 +84,12 @@ class RowsTap:
     def _hand_over(self, read: RowsRead) -> Accepted:
         taken = self._collector.rows(read.batch, read.fields, read.new)
         for row in read.rejected:
-            self._collector.dead_letter(self._bad_row(row))
+            self._collector.dead_letter(self._masks.letter(self._bad_row(row)))
         return taken
 
     def _read(self, headers: Mapping[str, str], query: str, body: bytes) -> tuple[RowsRead, list[bytes]]:
         self._collector.check_room()
-        read = self._decoded(headers, query, body)
+        read = self._masks.rows(self._decoded(headers, query, body))
         if len(read.fields) > self._limits.fields_per_row:
             raise too_many_fields(self._limits)
         return read, rows_frames(read.batch, read.fields)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from core.config.delivery import Limits, TapConfig, Wal
 from core.config.errors import duplicate_key, explain, not_yaml
+from core.config.masking import Masking
 from core.config.models import DatasetConfig, FieldConfig, ModelConfig
 from core.config.monitors import (
     AlertConfig,
@@ -32,6 +33,7 @@ __all__ = [
     "DatasetReference",
     "FieldConfig",
     "Limits",
+    "Masking",
     "ModelConfig",
     "MonitorConfig",
     "RowWindows",
@@ -73,6 +75,7 @@ class Config(Strict):
     taps: Annotated[tuple[TapConfig, ...], AfterValidator(_named_apart)] = ()
     monitors: Annotated[tuple[MonitorConfig, ...], AfterValidator(_named_apart)] = ()
     limits: Limits = Limits()
+    masking: Masking = Masking()
     wal: Wal = Wal()
     retention: Mapping[str, Annotated[int, Field(ge=1, description="days")]] = {}
     auto: bool = Field(default=True, description="give a model without a monitor one by itself")
