@@ -10,7 +10,7 @@ from collectors.masking.action import Texts
 from core.config.masking import Constant, Do
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Same:
     value: str | float
 

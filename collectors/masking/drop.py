@@ -9,7 +9,7 @@ from collectors.masking.action import Texts
 from core.config.masking import Do
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Drop:
     numeric: bool = True
 

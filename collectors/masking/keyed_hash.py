@@ -16,7 +16,7 @@ from core.config.masking import Do
 HASH_BYTES = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KeyedHash:
     key: bytes = field(repr=False)
     numeric: bool = False

@@ -10,20 +10,20 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from collectors.columns import ITEMS, Entries, entries, to_map
-from collectors.fields import Kind, category_text
+from collectors.fields import Kind
 from collectors.masking.action import Unmaskable
-from collectors.masking.rules import Chain
+from collectors.masking.rules import Chain, category
 from collectors.masking.tensors import vector_texts
 
 ChainOf = Callable[[str], Chain | None]
 
 
 class Part(NamedTuple):
-    """Values of one map column: the row of each, its field, itself."""
+    """Values of one map column: the row of each, the number of its field, itself."""
 
     kind: Kind
     rows: NDArray[np.int64]
-    fields: NDArray[np.object_]
+    fields: NDArray[np.int32]
     items: pa.Array
 
 
@@ -35,23 +35,28 @@ def masked_maps(maps: Mapping[Kind, pa.MapArray], chain_of: ChainOf) -> dict[Kin
     found = {kind: entries(column) for kind, column in maps.items()}
     if not any(chain_of(name) for one in found.values() for name in one.names):
         return None
-    parts = [part for kind, one in found.items() for part in _parts(kind, one, chain_of)]
+    names = [*dict.fromkeys(name for one in found.values() for name in one.names)]
+    parts = [part for kind, one in found.items() for part in _parts(kind, one, names, chain_of)]
     rows = len(next(iter(maps.values())))
-    return {kind: to_map(_together(rows, kind, [p for p in parts if p.kind == kind]), kind) for kind in maps}
+    together = {kind: _together(rows, names, [p for p in parts if p.kind == kind], kind) for kind in maps}
+    return {kind: to_map(one, kind) for kind, one in together.items()}
 
 
-def _parts(kind: Kind, found: Entries, chain_of: ChainOf) -> Iterator[Part]:
+def _parts(kind: Kind, found: Entries, names: Sequence[str], chain_of: ChainOf) -> Iterator[Part]:
+    """The values of each chain together, masked."""
     rows = np.repeat(np.arange(len(found.counts)), found.counts)
-    names = np.array(found.names, dtype=object)
+    where = {name: number for number, name in enumerate(names)}
+    numbers = np.array([where[name] for name in found.names], np.int32)
     groups: dict[Chain | None, list[int]] = {}
     for index, name in enumerate(found.names):
         groups.setdefault(chain_of(name), []).append(index)
     for chain, indices in groups.items():
-        at = np.flatnonzero(np.isin(found.keys, indices))
+        chosen = np.zeros(len(found.names), np.bool_)
+        chosen[indices] = True
+        at = np.flatnonzero(chosen[found.keys])
         if not len(at):
             continue
-        items = found.items.take(pa.array(at))
-        part = Part(kind, rows[at], names[found.keys[at]], items)
+        part = Part(kind, rows[at], numbers[found.keys[at]], found.items.take(pa.array(at)))
         yield _masked(part, chain, len(found.counts)) if chain else part
 
 
@@ -73,7 +78,7 @@ def _numbers(items: pa.Array, chain: Chain) -> tuple[Kind, pa.Array]:
     if chain.numeric:
         return "num", pa.array(chain.elements(values))
     distinct, where = np.unique(values, return_inverse=True)
-    return "cat", _each(category_text(distinct).tolist(), where.ravel(), chain)
+    return "cat", _each([*map(category, distinct.tolist())], where.ravel(), chain)
 
 
 def _texts(items: pa.Array, chain: Chain) -> tuple[Kind, pa.Array]:
@@ -110,14 +115,14 @@ _PER_KIND: Mapping[Kind, Callable[[pa.Array, Chain], tuple[Kind, pa.Array]]] = {
 }
 
 
-def _together(rows: int, kind: Kind, parts: Sequence[Part]) -> Entries:
+def _together(rows: int, names: Sequence[str], parts: Sequence[Part], kind: Kind) -> Entries:
     """Row after row; where masking has made one name of a number and of a text, the row keeps both."""
     if not parts:
         return Entries(np.zeros(rows, np.int32), (), np.zeros(0, np.int32), pa.array([], ITEMS[kind]))
-    at = np.concatenate([part.rows for part in parts])
-    fields = np.concatenate([part.fields for part in parts])
+    at, fields = (np.concatenate([getattr(part, what) for part in parts]) for what in ("rows", "fields"))
     order = np.argsort(at, kind="stable")
-    keyed = pa.array(fields[order], pa.string()).dictionary_encode()
+    used = np.bincount(fields, minlength=len(names)) > 0
+    keys = (np.cumsum(used) - 1)[fields[order]].astype(np.int32)
     items = pa.concat_arrays([part.items for part in parts]).take(pa.array(order))
     counts = np.bincount(at, minlength=rows).astype(np.int32)
-    return Entries(counts, tuple(keyed.dictionary.to_pylist()), keyed.indices.to_numpy().astype(np.int32), items)
+    return Entries(counts, tuple(name for name, there in zip(names, used, strict=True) if there), keys, items)

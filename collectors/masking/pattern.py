@@ -15,20 +15,17 @@ from collectors.masking.action import Texts, Unmaskable
 from core.config.masking import Do, Pattern
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Replaced:
-    expression: str
-    replacement: str
+    options: pc.ReplaceSubstringOptions
     longest: int
     numeric: bool = False
 
     def texts(self, values: Texts) -> Texts:
-        too_long = np.array([value is not None and len(value) > self.longest for value in values], np.bool_)
-        if too_long.any():
-            raise Unmaskable(f"a text is longer than {self.longest} characters (longest)", too_long)
-        found = pc.replace_substring_regex(
-            pa.array(values, pa.string()), pattern=self.expression, replacement=self.replacement
-        )
+        too_long = [value is not None and len(value) > self.longest for value in values]
+        if True in too_long:
+            raise Unmaskable(f"a text is longer than {self.longest} characters (longest)", np.array(too_long))
+        found = pc.call_function("replace_substring_regex", [pa.array(values, pa.string())], self.options)
         masked: Texts = found.to_pylist()
         return masked
 
@@ -38,4 +35,4 @@ class Replaced:
 
 def make(do: Do, key: bytes) -> Replaced:
     assert isinstance(do, Pattern)
-    return Replaced(do.pattern, do.with_, do.longest)
+    return Replaced(pc.ReplaceSubstringOptions(do.pattern, do.with_), do.longest)

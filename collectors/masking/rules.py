@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.fields import category_text
+from collectors.fields import number_text
 from collectors.masking import ACTIONS
 from collectors.masking.action import Action, Texts, Unmaskable
 from core.config.masking import Masking, Rule, Selector, read_key
@@ -50,10 +50,10 @@ class Chain(NamedTuple):
             for _, action in self.steps:
                 values = action.numbers(values)
             return values
-        given = values if values.dtype == object else category_text(values)
-        masked = np.empty(given.size, dtype=object)
-        masked[:] = self.texts(given.ravel().tolist())
-        return masked.reshape(given.shape)
+        flat = values.ravel().tolist()
+        masked = np.empty(len(flat), dtype=object)
+        masked[:] = self.texts(flat if values.dtype == object else [category(value) for value in flat])
+        return masked.reshape(values.shape)
 
 
 class OfModel:
@@ -118,6 +118,11 @@ class Rules:
     def _of(self, model: ModelKey) -> OfModel:
         chosen = [(rule, step) for rule, step in self._all if rule.model is None or _is_model(rule.model, model)]
         return OfModel(chosen, any(_is_model(glob, model) for glob in self._masking.keep_unnamed))
+
+
+def category(value: float) -> str | None:
+    """The text that a number is masked as; None for a missing one."""
+    return number_text(value) if value == value else None
 
 
 def _step(number: int, rule: Rule, key: bytes) -> Step:
