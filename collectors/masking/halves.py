@@ -4,7 +4,7 @@ from collectors.exchanges import Naming
 from collectors.masking.body import HEADERS, body
 from collectors.masking.letters import WITHHELD
 from collectors.masking.rules import OfModel
-from collectors.masking.tensors import masked
+from collectors.masking.tensors import Known, masked
 from core.records import Half
 
 
@@ -13,9 +13,9 @@ def masked_half(half: Half, rules: OfModel, naming: Naming) -> Half:
 
     Error texts quote what they could not take, so they are withheld.
     """
-    given = naming.inputs if half.kind == "request" else naming.outputs
+    known = Known(naming.inputs if half.kind == "request" else naming.outputs, naming.kinds)
     payload = half.payload._replace(
-        tensors=masked(half.payload.tensors, rules, given), error=_withheld(half.payload.error)
+        tensors=masked(half.payload.tensors, rules, known), error=_withheld(half.payload.error)
     )
     return half._replace(
         payload=payload,

@@ -16,8 +16,9 @@ from core.records import DeadLetter
 WITHHELD = "withheld: masking rules apply"
 FAILED = "masking_failed"
 
-# Codes whose details quote nothing of what was sent: they say sizes, limits and names of our own.
+# Codes whose details quote nothing of a payload: they say sizes, limits, content types and names of our own.
 _PLAIN = {
+    "bad_content_type",
     "disconnected",
     "missing_attribute",
     "no_model",
@@ -25,6 +26,7 @@ _PLAIN = {
     "too_large",
     "too_many_fields",
     "truncated_tensor",
+    "unknown_content_type",
     "unknown_tap",
     FAILED,
     UNNAMED,

@@ -1,15 +1,15 @@
 """The tensors of a payload, masked by the names that their columns will have as fields."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from collectors.fields import ColumnNames, column_names, columns
+from collectors.fields import ColumnNames, category_text, column_names, columns
 from collectors.masking.rules import Chain, OfModel
 from core.errors import Rejected
 from core.records import Tensor
@@ -19,21 +19,28 @@ UNNAMED = "unnamed_columns"
 _Columns = NDArray[np.intp]
 
 
-def masked(tensors: Sequence[Tensor], rules: OfModel, given: ColumnNames) -> tuple[Tensor, ...]:
+class Known(NamedTuple):
+    """What is known of the fields beyond the payload: names of tensor columns, and declared kinds."""
+
+    names: ColumnNames
+    kinds: Mapping[str, str]
+
+
+def masked(tensors: Sequence[Tensor], rules: OfModel, known: Known) -> tuple[Tensor, ...]:
     """The same rows. Columns that become categories leave their tensor of numbers for one of texts behind it.
 
     Names are written into the tensors: read again later, they have the fields they had when they were masked.
     Unmaskable when a rule fails; Rejected for columns without names, of which any might be one that rules name.
     """
     if rules.names_fields:
-        tensors = [part for tensor in tensors for part in _masked(tensor, rules, given)]
+        tensors = [part for tensor in tensors for part in _masked(tensor, rules, known)]
     return _named_apart(tensors)
 
 
-def _masked(tensor: Tensor, rules: OfModel, given: ColumnNames) -> Iterator[Tensor]:
-    names = column_names(tensor, given)
+def _masked(tensor: Tensor, rules: OfModel, known: Known) -> Iterator[Tensor]:
+    names = column_names(tensor, known.names)
     chains = [rules.column(name, tensor.name, f"{tensor.name}.{name}") for name in names or (tensor.name,)]
-    unnamed = _is_unnamed(tensor, given)
+    unnamed = _is_unnamed(tensor, known.names)
     if unnamed and not rules.keeps_unnamed and not all(chains):
         raise _unnamed(tensor)
     if not any(chains):
@@ -41,7 +48,7 @@ def _masked(tensor: Tensor, rules: OfModel, given: ColumnNames) -> Iterator[Tens
     elif not names:
         yield _vector(tensor, chains[0])
     else:
-        yield from _by_kind(tensor._replace(columns=names), chains)
+        yield from _by_kind(tensor._replace(columns=names), chains, known.kinds)
 
 
 def _is_unnamed(tensor: Tensor, given: ColumnNames) -> bool:
@@ -67,23 +74,26 @@ def _unnamed(tensor: Tensor) -> Rejected:
     return Rejected(422, UNNAMED, detail, tensor.name)
 
 
-def _by_kind(tensor: Tensor, chains: Sequence[Chain | None]) -> Iterator[Tensor]:
-    becomes_text = np.array([chain is not None and not chain.numeric for chain in chains])
+def _by_kind(tensor: Tensor, chains: Sequence[Chain | None], kinds: Mapping[str, str]) -> Iterator[Tensor]:
+    named = zip(tensor.columns, chains, strict=True)
+    becomes_text = np.array([c is not None and (not c.numeric or kinds.get(name) == "cat") for name, c in named])
     if tensor.values.dtype == object or not becomes_text.any() or becomes_text.all():
-        yield _applied(tensor, chains)
+        yield _applied(tensor, chains, bool(becomes_text.any()))
         return
     for chosen in (~becomes_text, becomes_text):
         at = np.flatnonzero(chosen)
         flat = tensor.values.reshape(len(tensor.values), len(chains))[:, at]
         part = tensor._replace(values=flat, columns=tuple(tensor.columns[j] for j in at))
-        yield _applied(part, [chains[j] for j in at])
+        yield _applied(part, [chains[j] for j in at], chosen is becomes_text)
 
 
-def _applied(tensor: Tensor, chains: Sequence[Chain | None]) -> Tensor:
-    """All columns of one kind afterwards."""
+def _applied(tensor: Tensor, chains: Sequence[Chain | None], texts: bool) -> Tensor:
+    """All columns are of one kind afterwards; numbers are masked as the categories they stand for when it is text."""
     flat = tensor.values.reshape(len(tensor.values), len(chains))
+    texts = texts or flat.dtype == object
+    if texts and flat.dtype != object:
+        flat = category_text(flat)
     parts = [(at, chain.elements(flat[:, at]) if chain else flat[:, at]) for chain, at in _grouped(chains)]
-    texts = parts[0][1].dtype == object
     out: NDArray[Any] = np.empty(flat.shape, dtype=object if texts else np.float64)
     for at, values in parts:
         out[:, at] = values

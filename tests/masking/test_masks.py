@@ -237,6 +237,13 @@ def test_rows_and_halves_of_the_same_values_are_masked_the_same() -> None:
     assert row["inputs_num"] == {"pay": 4000, "age": 30}
 
 
+def test_a_number_declared_a_category_is_masked_as_one_wherever_it_comes_from() -> None:
+    declared = config("{field: zip, do: {truncate: 2}}", "models: {income: {fields: {zip: {kind: cat}}}}\n")
+    (row,) = rows(declared, {"inputs": {"zip": 8051}}).batch.to_pylist(maps_as_pydicts="strict")
+    (other,) = stored(masks(declared).half(half({"instances": [{"zip": 8051}]})), Names(declared))
+    assert row["inputs_cat"] == other["inputs_cat"] == {"zip": "80"}
+
+
 def test_the_content_is_hashed_of_what_is_stored() -> None:
     declared = config("{field: ssn, do: drop}")
     contents = {rows(declared, {"inputs": {"ssn": ssn, "age": 1}}).batch.column("content")[0].as_py() for ssn in (1, 2)}
