@@ -1,5 +1,7 @@
 """`masking:` in tidemark.yaml: rules that cannot work are an error with its place, before anything runs."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,16 +68,13 @@ def test_check_says_what_is_wrong_with_the_key(
     assert "abc" not in captured.err
 
 
-def test_up_does_not_start_without_its_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_up_does_not_start_without_its_key(tmp_path: Path) -> None:
     (tmp_path / "tidemark.yaml").write_text(HASHES % "{env: TIDEMARK_NO_SUCH_KEY}")
-    words = [
-        "up",
-        "--store",
-        f"chdb://{tmp_path / 'store'}",
-        "--config",
-        str(tmp_path / "tidemark.yaml"),
-        "--port",
-        "0",
-    ]
-    assert main(words) == 1
-    assert "TIDEMARK_NO_SUCH_KEY is not set" in capsys.readouterr().err
+    command = [sys.executable, "-m", "tidemark.cli", "up", "--store", f"chdb://{tmp_path / 'store'}", "--port", "0"]
+    done = subprocess.run(
+        [*command, "--config", str(tmp_path / "tidemark.yaml")], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "tidemark: masking.key: the environment variable TIDEMARK_NO_SUCH_KEY is not set"
+    )
