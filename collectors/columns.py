@@ -55,6 +55,15 @@ def to_map(entries: Entries, kind: Kind) -> pa.MapArray:
     return pa.MapArray.from_arrays(pa.array(offsets), keys, entries.items, pa.map_(NAME, ITEMS[kind]))
 
 
+def entries(column: pa.MapArray) -> Entries:
+    """The inverse of `to_map`, of a slice of a column too."""
+    offsets = column.offsets.to_numpy()  # of a sliced column they do not begin at 0
+    keys = column.keys.indices.to_numpy()[offsets[0] : offsets[-1]]
+    names = tuple(column.keys.dictionary.to_pylist())
+    items = column.items.slice(offsets[0], offsets[-1] - offsets[0])
+    return Entries(np.diff(offsets), names, keys, items)
+
+
 def _side_by_side(rows: int, blocks: list[Block], kind: Kind) -> Entries:
     """The entries of several blocks over the same rows, row by row."""
     if not blocks:
@@ -112,12 +121,9 @@ def _columns_of(present: NDArray[np.bool_]) -> NDArray[np.int32]:
 
 def _concat_maps(columns: list[pa.MapArray], kind: Kind) -> pa.MapArray:
     names: dict[str, int] = {}
-    counts, keys, items = [], [], []
-    for column in columns:
-        known = [names.setdefault(name, len(names)) for name in column.keys.dictionary.to_pylist()]
-        offsets = column.offsets.to_numpy()  # of a sliced column they do not begin at 0
-        local = column.keys.indices.to_numpy()[offsets[0] : offsets[-1]]
-        keys.append(np.array(known, np.int32)[local] if known else local)
-        counts.append(np.diff(offsets))
-        items.append(column.items.slice(offsets[0], offsets[-1] - offsets[0]))
-    return to_map(Entries(np.concatenate(counts), tuple(names), np.concatenate(keys), pa.concat_arrays(items)), kind)
+    parts, keys = [entries(column) for column in columns], []
+    for part in parts:
+        known = [names.setdefault(name, len(names)) for name in part.names]
+        keys.append(np.array(known, np.int32)[part.keys] if known else part.keys)
+    counts, items = np.concatenate([p.counts for p in parts]), pa.concat_arrays([p.items for p in parts])
+    return to_map(Entries(counts, tuple(names), np.concatenate(keys), items), kind)

@@ -75,6 +75,26 @@ def blocks(tensors: Sequence[Tensor], names: ColumnNames) -> list[Block]:
     return [block._replace(names=tuple(_untaken(name, block.tensor, taken) for name in block.names)) for block in found]
 
 
+def column_names(tensor: Tensor, given: ColumnNames) -> tuple[str, ...]:
+    """The field of each column of an aligned tensor; () for one that is a single vector field, named like the tensor.
+
+    `given` is asked first, then the tensor itself; else the columns are numbered.
+    """
+    values = tensor.values
+    width = columns(tensor)
+    names = given(tensor.name, width) or tensor.columns
+    if len(names) == width:
+        return names
+    if values.ndim == 1 or width == 1:
+        return (tensor.name,)
+    return tuple(f"{tensor.name}_{j}" for j in range(width)) if values.ndim == 2 and width <= WIDEST else ()
+
+
+def columns(tensor: Tensor) -> int:
+    """Elements in each row of an aligned tensor."""
+    return tensor.values.size // len(tensor.values) if len(tensor.values) else 1
+
+
 def declared(found: list[Block], kinds: Mapping[str, str]) -> list[Block]:
     """`found`, with fields that the configuration declares `cat` turned from numbers into text: 3.0 is '3'."""
     if not any(b.kind == "num" and not kinds.keys().isdisjoint(b.names) for b in found):
@@ -90,15 +110,9 @@ def _untaken(name: str, tensor: str, taken: set[str]) -> str:
 
 
 def _block(tensor: Tensor, given: ColumnNames) -> Block:
-    values = tensor.values
-    width = values.size // len(values) if len(values) else 1
-    names = given(tensor.name, width) or tensor.columns
-    if len(names) == width or values.ndim == 1 or width == 1:
-        flat = names if len(names) == width else (tensor.name,)
-        return _scalars(tensor, flat, values.reshape(len(values), width))
-    if values.ndim == 2 and width <= WIDEST:
-        return _scalars(tensor, tuple(f"{tensor.name}_{j}" for j in range(width)), values)
-    return _vector(tensor, values.reshape(len(values), width))
+    flat = tensor.values.reshape(len(tensor.values), columns(tensor))
+    names = column_names(tensor, given)
+    return _scalars(tensor, names, flat) if names else _vector(tensor, flat)
 
 
 def _scalars(tensor: Tensor, names: tuple[str, ...], values: NDArray[Any]) -> Block:

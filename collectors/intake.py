@@ -7,12 +7,14 @@ what can wait, not memory. A restart begins like that, at the place the last not
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 from collectors.collector import Accepted, Collector, Cut
 from collectors.duplicates import Told
+from collectors.fairness import FAIR_FROM, FairShare
 from collectors.items import Halves, Item, Letters, Rows
 from collectors.journal import frames_of, holds_halves, read_frame
 from collectors.ledger import Entry, Tally
@@ -26,6 +28,7 @@ from core.records import DeadLetter, Half
 
 LARGE_ROWS = 2_000  # telling duplicates among more takes so long that it happens in a thread
 REMEMBERED_ROWS = 200_000
+WATCHED_FROM = FAIR_FROM / 2  # of the log: below nobody needs to know who sends how much
 
 log = logging.getLogger("tidemark.collector")
 
@@ -63,6 +66,7 @@ class Intake:
     ) -> None:
         self._journal, self._collector, self._decode, self._clock = journal, collector, decode, clock
         self._lock = collector.lock
+        self._shares = FairShare(time.monotonic)
         self._behind = True
         self._claimed = journal.trimmed  # the last frame that is taken, or will be in a moment
         self._newest = journal.trimmed  # the last frame that a call has written
@@ -79,12 +83,21 @@ class Intake:
         """
         accepted = Accepted(0, 0)
         for item, frame in frames:
+            self._check_share(item, len(frame))
             position = await self._journal.append(frame)
             if self._claims(item, position, receipt):
                 accepted += await self._take_on(item, position, known)
             else:
                 accepted += Accepted(item.rows.total(), 0)
         return accepted
+
+    def _check_share(self, item: Item, size_bytes: int) -> None:
+        """When the log fills, those who take most of it are shed first."""
+        waiting, limit = self._journal.waiting_bytes, self._journal.limit_bytes
+        if waiting < WATCHED_FROM * limit:
+            return
+        for namespace in item.namespaces:
+            self._shares.check(namespace, size_bytes // len(item.namespaces), waiting, limit)
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """Letters of what was refused; a log that takes nothing more does not keep them from being stored."""

@@ -31,6 +31,10 @@ class Halves(NamedTuple):
     def rows(self) -> Tally:
         return Tally()
 
+    @property
+    def namespaces(self) -> set[str]:
+        return {half.key.namespace for half in self.halves}
+
 
 class Called(NamedTuple):
     """An inference with its request and its response."""
@@ -48,6 +52,10 @@ class Called(NamedTuple):
     @property
     def rows(self) -> Tally:
         return Tally({line_of(self.exchange.first): exchange_rows(self.exchange)})
+
+    @property
+    def namespaces(self) -> set[str]:
+        return {self.exchange.first.key.namespace}
 
 
 class Rows(NamedTuple):
@@ -70,6 +78,10 @@ class Rows(NamedTuple):
     def rows(self) -> Tally:
         return rows_of(self.batch)
 
+    @property
+    def namespaces(self) -> set[str]:
+        return {line.namespace for line in self.rows}
+
 
 class Letters(NamedTuple):
     """What could not be read, at least one. `events` counts calls of which nothing else was accepted."""
@@ -84,6 +96,10 @@ class Letters(NamedTuple):
     @property
     def rows(self) -> Tally:
         return Tally()
+
+    @property
+    def namespaces(self) -> set[str]:
+        return {letter.namespace for letter in self.letters}
 
 
 Item = Halves | Called | Rows | Letters

@@ -1,5 +1,7 @@
 """The events of one call to a tap, from their arrival to what became of each: in the ledger and in the metrics."""
 
+from collections.abc import Callable
+
 from collectors.ledger import OUTCOMES, Ledger, Line
 from core.metrics import Metrics
 
@@ -11,15 +13,16 @@ class Receipts:
         self.ledger, self.line = ledger, Line(tap)
         self.counters = {word: metrics.events.labels(tap, word) for word in OUTCOMES}
 
-    def begin(self) -> "Receipt":
-        return Receipt(self)
+    def begin(self, logged: Callable[[], None] | None = None) -> "Receipt":
+        """`logged` is called when the event is in the log."""
+        return Receipt(self, logged)
 
 
 class Receipt:
     """Begins with one event; every event finds its outcome before `close`."""
 
-    def __init__(self, receipts: Receipts) -> None:
-        self._receipts, self._left = receipts, 1
+    def __init__(self, receipts: Receipts, logged: Callable[[], None] | None) -> None:
+        self._receipts, self._left, self._logged = receipts, 1, logged
         receipts.ledger.begin(receipts.line, 1)
 
     def holds(self, events: int) -> None:
@@ -31,6 +34,8 @@ class Receipt:
         self._receipts.ledger.end(self._receipts.line, events, word)
         self._receipts.counters[word].inc(events)
         self._left -= events
+        if self._logged and word == "accepted":
+            self._logged()
 
     def rest(self, word: str) -> None:
         """What became of all events that have no outcome yet."""

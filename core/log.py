@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
 
 import orjson
@@ -20,12 +21,30 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
             **extra,
         }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        if record.exc_info or record.exc_text:
+            line["exception"] = record.exc_text or self.formatException(record.exc_info)  # type: ignore[arg-type]
         try:
             return orjson.dumps(line, default=str).decode()
         except TypeError:  # lone surrogates and integers beyond 64 bits: what hostile payloads bring into a log
             return json.dumps({key: value if isinstance(value, str) else repr(value) for key, value in line.items()})
+
+
+class WithoutValues(logging.Filter):
+    """Of an exception its type and where it was raised: what it says may quote a value that must not be written."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and (error := record.exc_info[1]):
+            record.exc_text = "".join([*traceback.format_tb(error.__traceback__), f"{type(error).__name__}: withheld"])
+            record.exc_info = None
+        if record.name == "asyncio":  # shows tasks with what they raised, behind the first line
+            record.msg, record.args = record.getMessage().partition("\n")[0], None
+        return True
+
+
+def withhold_values() -> None:
+    """From now on no exception is logged with what it says."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(WithoutValues())
 
 
 def configure(level: str = "info") -> None:

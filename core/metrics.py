@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import HistogramMetricFamily
 
 from core.distribution import Floats
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LOGGED_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 _MODEL = ("namespace", "model")
 _MONITOR = (*_MODEL, "monitor")
@@ -47,6 +48,13 @@ class Metrics:
             "tidemark_conflicts_total", "Predictions sent again with other content; both are kept.", *_MODEL
         )
         self.dead_letters = counter("tidemark_dead_letters_total", "Payloads that could not be read.", "reason")
+        self.logged_after = Histogram(
+            "tidemark_tap_logged_seconds",
+            "From the end of a proxied answer until its inference is in the log: what a kill can cost.",
+            ["tap"],
+            registry=self.registry,
+            buckets=LOGGED_BUCKETS,
+        )
         self.lag = gauge(
             "tidemark_ingest_lag_seconds",
             "Age of the oldest prediction accepted and not yet stored; rises when the store is slow.",

@@ -38,6 +38,14 @@ class Journal(Protocol):
         """Told apart from every other log by this."""
 
     @property
+    def limit_bytes(self) -> int:
+        """How much it may hold."""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What it holds and nobody has trimmed."""
+
+    @property
     def newest(self) -> Position:
         """The end of the last frame."""
 

@@ -46,12 +46,22 @@ REASONS: dict[str, Reason] = {
     "disconnected": Reason(
         "the sender went away before its body was whole", "look at the sender's timeouts; there is nothing to replay"
     ),
+    "forbidden_namespace": Reason(
+        "the sender's token may not write into that namespace", "mend the sender, or give its token the tenant"
+    ),
     "internal": Reason(
         "Tidemark itself failed on it", "report it with the detail; replay it with the version that is mended"
+    ),
+    "masking_failed": Reason(
+        "a masking rule could not be applied, so that nothing of it was kept",
+        "mend the rule; the sender must send again",
     ),
     "missing_attribute": Reason("a CloudEvent without an attribute that it needs", _SENDER),
     "no_model": Reason("a row that does not say which model it is of", "name the model in the row or in ?model="),
     "ragged": Reason("lists of different lengths where a tensor is expected", _SENDER),
+    "slow_body": Reason(
+        "the body did not arrive within limits.body_seconds", "look at the sender's network; there is nothing to replay"
+    ),
     "store_refused": Reason(
         "rows that were accepted and that the store will never take as they are",
         "remove what the detail names from the store (a constraint, a view), then replay",
@@ -67,6 +77,10 @@ REASONS: dict[str, Reason] = {
     ),
     "unknown_format": Reason("JSON that is no inference in any format that is read", _SENDER),
     "unknown_key": Reason("a key, column or parameter that does not exist; the detail names the nearest", _SENDER),
+    "unnamed_columns": Reason(
+        "masking rules go by names, and a tensor's columns have none",
+        "name them under models.<m>.names, or list the model in masking.keep_unnamed",
+    ),
     "unreadable_frame": Reason(
         "what was in the log when Tidemark stopped cannot be read any more",
         "undo what changed between (a limit, the version), restart and replay",
@@ -76,6 +90,11 @@ REASONS: dict[str, Reason] = {
 # Of answers that leave no letter: what was asked is wrong, and nothing was sent that could be lost.
 ANSWERS: dict[str, Reason] = {
     "bad_cursor": Reason("a cursor that is not the 'next' of an earlier page", "begin at the first page"),
+    "missing_scope": Reason(
+        "the token has not the scope that the call needs", "add it under 'tokens' in tidemark.yaml"
+    ),
+    "no_token": Reason("a call without a token", "send 'Authorization: Bearer <token>'"),
+    "unknown_token": Reason("a token that is not in tidemark.yaml", "make one with `tidemark token` and add its hash"),
     "bad_parameter": Reason("a parameter of the query that does not exist or has a wrong value", "see /docs"),
     "not_found": Reason("nothing is kept under that name", "look at the list"),
     "not_replayable": Reason("a dead letter that cannot be brought in; the detail says why", "send the call again"),

@@ -5,8 +5,8 @@ ten thousand times a second.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanContext, TraceFlags
@@ -26,19 +26,41 @@ def trace_id(traceparent: str) -> str:
 
 
 def span(
-    name: str, carrier: Mapping[str, str] | None = None, links: Iterable[str] = (), **attributes: str | int | float
+    name: str,
+    carrier: Mapping[str, str] | None = None,
+    links: Iterable[str] = (),
+    quotes_errors: bool = True,
+    **attributes: str | int | float,
 ) -> AbstractContextManager[Span]:
     """A current span `name`, child of the trace in `carrier` (headers), linked to the trace ids in `links`.
 
-    Rows carry what senders call a trace id; what is none gets no link.
+    Rows carry what senders call a trace id; what is none gets no link. Without `quotes_errors` what an error says that
+    ends the span is no part of it.
     """
     if not _recording():
         return nullcontext(trace.INVALID_SPAN)
     linked = sorted({t for t in links if _TRACE_ID.fullmatch(t)})[:MOST_LINKS]
     parent = TraceContextTextMapPropagator().extract(carrier) if carrier else None
-    return trace.get_tracer("tidemark").start_as_current_span(
-        name, context=parent, links=[_link(t) for t in linked], attributes=attributes
+    started = trace.get_tracer("tidemark").start_as_current_span(
+        name,
+        context=parent,
+        links=[_link(t) for t in linked],
+        attributes=attributes,
+        record_exception=quotes_errors,
+        set_status_on_exception=quotes_errors,
     )
+    return started if quotes_errors else _names_errors(started)
+
+
+@contextmanager
+def _names_errors(started: AbstractContextManager[Span]) -> Iterator[Span]:
+    """An error that ends the span is its status by type alone."""
+    with started as current:
+        try:
+            yield current
+        except BaseException as error:
+            current.set_status(trace.StatusCode.ERROR, type(error).__name__)
+            raise
 
 
 def _recording() -> bool:

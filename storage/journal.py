@@ -34,10 +34,15 @@ class StoreJournal:
 
     def __init__(self, log: Log) -> None:
         self._log, self._appending = log, AsyncLog(log)
+        self.limit_bytes = log.most_bytes
 
     @property
     def identity(self) -> str:
         return self._log.identity
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self._log.waiting_bytes
 
     @property
     def newest(self) -> Position:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from threading import Event, Thread
 
-from collectors import replay
+from collectors import collector, replay
 from collectors.books import Books
 from collectors.call_again import MakeTap
-from collectors.collector import Collector, Ports
+from collectors.collector import Collector
 from collectors.intake import Intake, Into
 from collectors.ledger import Ledger
+from collectors.masking.masks import Masks
 from collectors.naming import Names
 from collectors.pairing import Pairing
 from collectors.pump import Pump
@@ -19,10 +20,12 @@ from collectors.receipts import Receipts
 from collectors.replay import Replay
 from collectors.taps import events, rows
 from collectors.taps.events import EventsTap, decoded_again
+from collectors.taps.ports import Ports
 from collectors.taps.proxy import Proxied, Taps
 from collectors.taps.recording import Recorder
 from collectors.taps.rows import RowsTap
 from core.errors import StoreError
+from core.log import withhold_values
 from storage.dead_letters import keep_replay
 from storage.halves import StoreHalves
 from storage.journal import StoreJournal
@@ -41,17 +44,21 @@ class Collecting:
         decode = partial(decoded_again, limits=config.limits)
         pairing = Pairing(StoreHalves(shared.engine), decode, started=now_micros())
         sink, room = StoreSink(shared.engine), config.limits.spool_bytes
-        collector = Collector(Ports(sink, pairing, self.names, metrics, now_micros, self._ledger, room))
+        ports = collector.Ports(sink, pairing, self.names, metrics, now_micros, self._ledger, room)
+        collecting = Collector(ports)
         journal = StoreJournal(wal)
-        self._intake = Intake(journal, collector, decode, now_micros)
+        self._intake = Intake(journal, collecting, decode, now_micros)
         self.books = Books(self._intake.entries, sink, metrics, now_micros, journal.identity)
-        self._pump = Pump(self._intake, collector, self.books)
+        self._pump = Pump(self._intake, collecting, self.books)
         self._stop = Event()
         self._thread = Thread(target=self._pump.run, args=(self._stop,), name="collector")
 
+        self._masks = Masks(config.masking, self.names)
+        if self._masks.on:
+            withhold_values()
         taps = self._made_taps()
         self.events, self.rows = (make(self._intake, now_micros) for make in taps.values())
-        recorder = Recorder(self._intake, metrics, config.limits)
+        recorder = Recorder(self._intake, config.limits, self._masks)
         self.taps = Taps(Proxied(config, recorder, self.names, metrics, self._ledger, now_micros))
         kept = partial(keep_replay, shared.engine)
         self.replay = Replay(
@@ -65,10 +72,10 @@ class Collecting:
         limits, receipts = self._shared.config.limits, self._receipts
 
         def made_events(into: Into, clock: Callable[[], int]) -> ASGI:
-            return EventsTap(into, receipts(events.SOURCE), limits, clock)
+            return EventsTap(Ports(into, receipts(events.SOURCE), limits, clock, self._masks))
 
         def made_rows(into: Into, clock: Callable[[], int]) -> ASGI:
-            return RowsTap(into, receipts(rows.SOURCE), self.names, limits, clock)
+            return RowsTap(Ports(into, receipts(rows.SOURCE), limits, clock, self._masks), self.names)
 
         return {events.PATH: made_events, rows.PATH: made_rows}
 

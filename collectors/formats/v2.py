@@ -71,7 +71,14 @@ def _tensor(sent: Any, outer: Any, tail: memoryview | bytes) -> tuple[Tensor, in
         values = _from_json(sent, datatype, parameters.get("content_type", outer))
     else:
         values = _from_tail(tail, size, datatype, prod(shape))
-    return Tensor(name or "", shaped(values, shape), datatype), size or 0
+    return Tensor(name or "", shaped(values, shape), datatype, _columns(parameters.get("names"), shape)), size or 0
+
+
+def _columns(names: Any, shape: list[int]) -> tuple[str, ...]:
+    """Names for the elements of a row, as masked tensors have them; () when there are not as many, all different."""
+    if type(names) is not list or len(names) != prod(shape[1:]) or set(map(type, names)) != {str}:
+        return ()
+    return tuple(names) if len(set(names)) == len(names) else ()
 
 
 def _parameters(sent: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from core.access import EVERY_NAMESPACE, FORBIDDEN, Namespaces
 from core.config import Limits
@@ -30,12 +32,16 @@ class BadRow(NamedTuple):
 
 
 class RowsRead(NamedTuple):
-    """Good rows as a batch of the schema PREDICTIONS, and the others. `new`: no good row came with an id of its own."""
+    """Good rows as a batch of the schema PREDICTIONS, and the others. `new`: no good row came with an id of its own.
+
+    `numbers`: which row of the request each good one was, from 0.
+    """
 
     batch: pa.RecordBatch
     rejected: list[BadRow]
     fields: list[FieldInfo]
     new: bool = False
+    numbers: NDArray[np.int64] | None = None
 
 
 class Defaults(NamedTuple):

@@ -44,10 +44,11 @@ def read_arrow(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Nam
     scalars, bad = _scalars(batch, defaults)
     batch, scalars, rejected = _without_bad(batch, scalars, bad)
     ids, new = _ids(batch)
-    parts = _by_model(batch, {**scalars, "id": ids})
+    parts = list(_by_model(batch, {**scalars, "id": ids}))
+    numbers = np.concatenate([said.pop("number").to_numpy() for _, said in parts] or [np.zeros(0, np.int64)])
     built = [_built(part, said, defaults, naming) for part, said in parts]
     batches = [rows for rows, _ in built] or [pa.RecordBatch.from_pylist([], schema=PREDICTIONS)]
-    return RowsRead(concat(batches), rejected, [info for _, found in built for info in found], new)
+    return RowsRead(concat(batches), rejected, [info for _, found in built for info in found], new, numbers)
 
 
 def _check_columns(names: list[str], limits: Limits) -> None:
@@ -64,7 +65,7 @@ def _check_columns(names: list[str], limits: Limits) -> None:
 def _scalars(batch: pa.RecordBatch, defaults: Defaults) -> tuple[_Columns, dict[str, NDArray[np.bool_]]]:
     """Every scalar column but the id in the type of the table `predictions`, nulls filled with the defaults.
 
-    And which rows hold what cannot be meant, by the column at fault.
+    Beside them `number`, which row of the request each is. And which rows hold what cannot be meant, by the column.
     """
     filled: dict[str, Any] = {
         "namespace": defaults.namespace,
@@ -82,7 +83,8 @@ def _scalars(batch: pa.RecordBatch, defaults: Defaults) -> tuple[_Columns, dict[
         times, no_time = column_times(batch.column("time"), defaults.received)
     bad = {"namespace": forbidden(said["namespace"], defaults.allowed), **_wrong(said), "time": no_time}
     statuses = np.where(bad["status"], 0, said["status"]).astype(np.uint16)
-    return {**said, "time": pa.array(times), "status": pa.array(statuses)}, bad
+    numbers = pa.array(np.arange(len(batch)))
+    return {**said, "time": pa.array(times), "status": pa.array(statuses), "number": numbers}, bad
 
 
 def _wrong(said: _Columns) -> dict[str, NDArray[np.bool_]]:

@@ -27,6 +27,7 @@ class _Row(NamedTuple):
 
     scalars: Mapping[str, Any]
     cells: Sequence[Cell]
+    number: int
 
 
 def read_json(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Naming]) -> RowsRead:
@@ -72,7 +73,7 @@ def _read(records: Iterable[Any], defaults: Defaults, naming: Callable[[ModelKey
         if number >= defaults.limits.rows_per_request:
             raise too_many(defaults.limits)
         try:
-            row = _checked(record, defaults)
+            row = _checked(record, number, defaults)
         except Rejected as error:
             rejected.append(_bad(number, record, error, defaults))
         else:
@@ -82,7 +83,8 @@ def _read(records: Iterable[Any], defaults: Defaults, naming: Callable[[ModelKey
     built = [_built(model, rows, defaults, naming(model)) for (model, _), rows in groups.items()]
     batches = [batch for batch, _ in built] or [pa.RecordBatch.from_pylist([], schema=PREDICTIONS)]
     new = all(row.scalars["id"] is None for rows in groups.values() for row in rows)
-    return RowsRead(concat(batches), rejected, [info for _, infos in built for info in infos], new)
+    numbers = np.array([row.number for rows in groups.values() for row in rows], np.int64)
+    return RowsRead(concat(batches), rejected, [info for _, infos in built for info in infos], new, numbers)
 
 
 def _bad(number: int, record: Any, error: Rejected, defaults: Defaults) -> BadRow:
@@ -91,14 +93,14 @@ def _bad(number: int, record: Any, error: Rejected, defaults: Defaults) -> BadRo
     return BadRow(number, error.field, error.detail, error.code, _dumped(record), *of)
 
 
-def _checked(record: Any, defaults: Defaults) -> _Row:
+def _checked(record: Any, number: int, defaults: Defaults) -> _Row:
     if isinstance(record, _Unparsed):
         raise Rejected(400, "bad_json", record.why)
     if not isinstance(record, dict):
         raise Rejected(400, "bad_row", f"expected an object, found {type(record).__name__}")
     if unknown := record.keys() - KEYS:
         raise Rejected(400, "unknown_key", nearest(min(unknown), KEYS), min(unknown))
-    return _Row(_scalars(record, defaults), [*cells(record, "inputs"), *cells(record, "outputs")])
+    return _Row(_scalars(record, defaults), [*cells(record, "inputs"), *cells(record, "outputs")], number)
 
 
 def _scalars(record: dict[str, Any], defaults: Defaults) -> dict[str, Any]:

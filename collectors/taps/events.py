@@ -1,15 +1,15 @@
 """POST / and /events: CloudEvents with one request or response each, paired by id whenever the other half comes."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from collectors.cloudevents import Event, half_kind, identity, read, status, tags
 from collectors.formats import decode
-from collectors.intake import Frames, Into
+from collectors.intake import Frames
 from collectors.items import Halves, Item, Letters
 from collectors.journal import frames_of
-from collectors.receipts import Receipt, Receipts
+from collectors.receipts import Receipt
 from collectors.rows.times import read_time, settled_time
 from collectors.taps.asgi import (
     THREAD_BYTES,
@@ -18,12 +18,12 @@ from collectors.taps.asgi import (
     Send,
     answer,
     answer_error,
-    as_rejected,
     header_map,
     read_body,
 )
 from collectors.taps.hints import JSON_LENGTH, hints
 from collectors.taps.letters import Sent, event_alone, refused, whose_event
+from collectors.taps.ports import Ports
 from core.access import Namespaces, namespaces
 from core.config import Limits
 from core.errors import Overloaded, Rejected
@@ -38,16 +38,16 @@ _LIMITS = Limits()
 class EventsTap:
     """Answers 200 with an empty body: KServe's logger takes any other status for an error."""
 
-    def __init__(self, into: Into, receipts: Receipts, limits: Limits, clock: Callable[[], int]) -> None:
-        self._into, self._receipts = into, receipts
-        self._limits, self._clock = limits, clock
+    def __init__(self, ports: Ports) -> None:
+        self._into, self._receipts, self._masks = ports.into, ports.receipts, ports.masks
+        self._limits, self._clock = ports.limits, ports.clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, receipt = header_map(scope), self._receipts.begin()
         body = b""
         try:
             body = await read_body(receive, headers, self._limits.body_bytes)
-            with span("receive", headers, tap=SOURCE):
+            with span("receive", headers, quotes_errors=not self._masks.on, tap=SOURCE):
                 large = len(body) > THREAD_BYTES
                 said = headers, body, namespaces(scope)
                 read = await asyncio.to_thread(self._read, *said) if large else self._read(*said)
@@ -57,7 +57,7 @@ class EventsTap:
             receipt.rest("shed")
             await answer_error(send, error)
         except Exception as failure:
-            rejected = as_rejected(failure)
+            rejected = self._masks.error(failure)
             receipt.rest("error" if rejected.status >= 500 else "rejected")
             await self._into.bury([self._letter(rejected, headers, body)])
             await answer_error(send, rejected)
@@ -90,9 +90,9 @@ class EventsTap:
                 halves.append(self._half(event, headers, allowed))
             except Exception as error:
                 if isinstance(event, Event):
-                    letter = self._letter(as_rejected(error), event_alone(event, headers), event.data)
+                    letter = self._letter(self._masks.error(error), event_alone(event, headers), event.data)
                 else:
-                    letter = self._letter(as_rejected(error), headers, body)
+                    letter = self._letter(self._masks.error(error), headers, body)
                     body = b""  # kept once; the letters say which event of it
                 letters.append(letter.cut())
         return halves, letters
@@ -102,11 +102,11 @@ class EventsTap:
             raise event
         half = half_of(event, headers, self._clock(), self._limits)
         allowed.check(half.key.namespace, "ce-namespace")
-        return half
+        return self._masks.half(half)
 
     def _letter(self, error: Rejected, headers: Mapping[str, str], body: bytes) -> DeadLetter:
         sent = Sent(self._clock(), SOURCE, PATH, headers, body)
-        return refused(sent, error, whose_event(headers, body))
+        return self._masks.letter(refused(sent, error, whose_event(headers, body)))
 
 
 class _Read(NamedTuple):

@@ -54,6 +54,7 @@ class ProxyTap:
         self._session: aiohttp.ClientSession | None = None
         self._metadata = Metadata(tap, shared.names)
         self._receipts = Receipts(shared.ledger, shared.metrics, tap.name)
+        self._logged_after = shared.metrics.logged_after.labels(tap.name)
         self._key_of = lru_cache(maxsize=4096)(shared.config.key_of)  # which looks through all models
         self._recordings: set[asyncio.Task[None]] = set()
         self._recording_bytes = 0
@@ -104,7 +105,8 @@ class ProxyTap:
 
     async def _failed(self, error: str, send: Send, passed: Passed) -> None:
         """502, unless the answer has begun: one that is left unfinished is broken off by the server."""
-        log.warning("tap %s: the upstream failed: %s", self._tap.name, error)
+        said = self._shared.recorder.masks.said(error)
+        log.warning("tap %s: the upstream failed: %s", self._tap.name, said)
         if not passed.status:
             passed.status = 502
             await bad_gateway(send)
@@ -112,7 +114,9 @@ class ProxyTap:
     def _record(self, target: Target, call: Call) -> None:
         if call.headers.get("seldon-skip-logging", "").lower() == "true":
             return
-        size, receipt = call.passed.bytes, self._receipts.begin()
+        answered = time.perf_counter()
+        receipt = self._receipts.begin(lambda: self._logged_after.observe(time.perf_counter() - answered))
+        size = call.passed.bytes
         if not call.passed.whole or self._recording_bytes + size > self._shared.config.limits.spool_bytes:
             receipt.rest("shed")
             receipt.close()
@@ -132,12 +136,15 @@ class ProxyTap:
             model = self._key_of(target.model)
             host = call.headers.get("host", "")
             known = partial(self._metadata.learn, self._client(), model, target.metadata, host)
-            with span("receive", call.headers, tap=self._tap.name, model=model.model):
+            masks = self._shared.recorder.masks
+            with span("receive", call.headers, quotes_errors=not masks.on, tap=self._tap.name, model=model.model):
                 recorded = Recorded(self._tap, model, target.version, call, known)
                 await self._shared.recorder.record(recorded, receipt)
-        except Exception:
+        except Exception as error:
             receipt.rest("error")
-            log.exception("tap %s: an inference passed but could not be recorded", self._tap.name)
+            self._shared.recorder.masks.log(
+                f"tap {self._tap.name}: an inference passed but could not be recorded", error
+            )
         except BaseException:
             receipt.rest("shed")
             raise

@@ -12,13 +12,13 @@ from collectors.formats.body import unzip
 from collectors.intake import Frames, Into
 from collectors.items import Called, Item, Letters
 from collectors.journal import frames_of
+from collectors.masking.masks import NO_MASKS, Masks
 from collectors.receipts import Receipt
 from collectors.taps.asgi import THREAD_BYTES, kept_headers
 from collectors.taps.hints import hints, kept_hints
 from collectors.taps.passed import Copy, Passed
 from core.config import Limits, TapConfig
 from core.errors import Overloaded, Rejected
-from core.metrics import Metrics
 from core.records import DeadLetter, Half, HalfKind, ModelKey, Payload, RequestKey
 from core.tracing import trace_id
 
@@ -60,12 +60,14 @@ class Recorded(NamedTuple):
 
 
 class Recorder:
-    def __init__(self, into: Into, metrics: Metrics, limits: Limits) -> None:
-        self._into, self._metrics, self._limits = into, metrics, limits
+    def __init__(self, into: Into, limits: Limits, masks: Masks = NO_MASKS) -> None:
+        self._into, self._limits, self.masks = into, limits, masks
 
     async def record(self, recorded: Recorded, receipt: Receipt) -> None:
         """Store the inference, failed ones too; what cannot be decoded is a dead letter."""
         try:
+            if self.masks.on:
+                await recorded.known()  # a rule goes by the names of fields
             large = recorded.call.passed.bytes > THREAD_BYTES
             read = await asyncio.to_thread(self._read, recorded) if large else self._read(recorded)
             await self._into.accept(read, receipt, recorded.known)
@@ -76,28 +78,41 @@ class Recorder:
     def _read(self, recorded: Recorded) -> Frames:
         """With both bodies in a protocol that nobody here knows only letters."""
         letters: list[DeadLetter] = []
-        call = recorded.call
         request = self._decoded(recorded, "request", letters)
-        response = self._decoded(recorded, "response", letters) if _succeeded(call) else Payload(())
+        response = self._decoded(recorded, "response", letters) if _succeeded(recorded.call) else Payload(())
+        called = self._called(recorded, (request, response), letters)
         items: list[Item] = [Letters(letters)] if letters else []
-        if request is not None or response is not None:
-            items.append(Called(_exchange(recorded, (request, response))))
-        return [framed for item in items for framed in frames_of(item)]
+        return [framed for item in [*items, *called] for framed in frames_of(item)]
+
+    def _called(
+        self, recorded: Recorded, payloads: tuple[Payload | None, Payload | None], letters: list[DeadLetter]
+    ) -> list[Called]:
+        if payloads == (None, None):
+            return []
+        try:
+            return [Called(self.masks.exchange(_exchange(recorded, payloads)))]
+        except Rejected as error:
+            letters.append(self._letter(recorded, "request", error))
+            return []
 
     def _decoded(self, recorded: Recorded, kind: HalfKind, letters: list[DeadLetter]) -> Payload | None:
         """One body of the call; None when it cannot be read, which leaves a dead letter."""
-        tap, model, call = recorded.tap, recorded.model, recorded.call
+        model, call = recorded.model, recorded.call
         body, headers = call.body(kind), call.headers_of(kind)
         try:
             if not call.copy(kind).ended:
                 raise Rejected(400, "disconnected", f"the {kind} broke off after {len(body)} bytes")
             return decode(body, kind, hints(headers, self._limits, model.model))
         except Rejected as error:
-            why = (error.code, error.detail, error.field)
-            kept = kept_headers(headers)
-            letter = DeadLetter(call.received, tap.name, *why, body, *model, headers=kept, path=call.path)
-            letters.append(letter.cut())
+            letters.append(self._letter(recorded, kind, error))
             return None
+
+    def _letter(self, recorded: Recorded, kind: HalfKind, error: Rejected) -> DeadLetter:
+        call = recorded.call
+        why = (error.code, error.detail, error.field, call.body(kind))
+        kept = kept_headers(call.headers_of(kind))
+        letter = DeadLetter(call.received, recorded.tap.name, *why, *recorded.model, headers=kept, path=call.path)
+        return self.masks.letter(letter).cut()
 
 
 def _exchange(recorded: Recorded, payloads: tuple[Payload | None, Payload | None]) -> Exchange:

@@ -1,16 +1,16 @@
 """POST /api/predictions: Tidemark's own rows, as JSON, NDJSON or an Arrow IPC stream."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from collectors.formats.body import unzip
-from collectors.intake import Frames, Into
+from collectors.intake import Frames
 from collectors.items import Item, Letters, Rows
 from collectors.journal import frames_of
 from collectors.naming import Names
-from collectors.receipts import Receipt, Receipts
+from collectors.receipts import Receipt
 from collectors.rows import Defaults, RowsRead, check_allowed, too_many_fields
 from collectors.rows.arrow import read_arrow
 from collectors.rows.records import read_json, read_ndjson
@@ -21,13 +21,12 @@ from collectors.taps.asgi import (
     Send,
     answer_error,
     answer_json,
-    as_rejected,
     header_map,
     read_body,
 )
 from collectors.taps.letters import Sent, Whose, refused, row_refused
+from collectors.taps.ports import Ports
 from core.access import Namespaces, namespaces
-from core.config import Limits
 from core.errors import Overloaded, Rejected
 from core.tracing import span, trace_id
 
@@ -41,25 +40,26 @@ READERS = {
 
 
 class RowsTap:
-    def __init__(self, into: Into, receipts: Receipts, names: Names, limits: Limits, clock: Callable[[], int]) -> None:
-        self._into, self._receipts = into, receipts
-        self._names, self._limits, self._clock = names, limits, clock
+    def __init__(self, ports: Ports, names: Names) -> None:
+        self._into, self._receipts, self._masks = ports.into, ports.receipts, ports.masks
+        self._limits, self._clock, self._names = ports.limits, ports.clock, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, receipt = header_map(scope), self._receipts.begin()
         query, body = scope["query_string"].decode("latin-1"), b""
         try:
             body = await read_body(receive, headers, self._limits.body_bytes)
-            with span("receive", headers, tap=SOURCE):
+            with span("receive", headers, quotes_errors=not self._masks.on, tap=SOURCE):
                 answer = await self._take(receipt, _Asked(headers, query, body, namespaces(scope)))
             await answer_json(send, 202, answer)
         except Overloaded as error:
             receipt.rest("shed")
             await answer_error(send, error)
         except Exception as failure:
-            rejected = as_rejected(failure)
+            rejected = self._masks.error(failure)
             receipt.rest("error" if rejected.status >= 500 else "rejected")
-            await self._into.bury([refused(self._sent(headers, query, body), rejected, _whose(query))])
+            letter = refused(self._sent(headers, query, body), rejected, _whose(query))
+            await self._into.bury([self._masks.letter(letter)])
             await answer_error(send, rejected)
         finally:
             receipt.close()
@@ -73,14 +73,14 @@ class RowsTap:
         return {"accepted": taken.accepted, "duplicate": taken.duplicate, "rejected": rejected}
 
     def _read(self, asked: "_Asked") -> tuple[RowsRead, Frames]:
-        read = self._decoded(asked)
+        read = self._masks.rows(self._decoded(asked))
         check_allowed(read)
         if len(read.fields) > self._limits.fields_per_row:
             raise too_many_fields(self._limits)
         items: list[Item] = [Rows(read.batch, read.fields, read.new)] if len(read.batch) else []
         if read.rejected:
             sent = self._sent(asked.headers, "", b"")
-            letters = [row_refused(sent, row).cut() for row in read.rejected]
+            letters = [self._masks.letter(row_refused(sent, row)).cut() for row in read.rejected]
             items.append(Letters(letters, events=0 if items else 1))
         return read, [framed for item in items for framed in frames_of(item)]
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from core.config.access import Tls, TokenConfig, TokenScope
 from core.config.delivery import Limits, TapConfig, Wal
 from core.config.errors import duplicate_key, explain, not_yaml
+from core.config.masking import Masking
 from core.config.models import DatasetConfig, FieldConfig, ModelConfig
 from core.config.monitors import (
     AlertConfig,
@@ -33,6 +34,7 @@ __all__ = [
     "DatasetReference",
     "FieldConfig",
     "Limits",
+    "Masking",
     "ModelConfig",
     "MonitorConfig",
     "RowWindows",
@@ -81,6 +83,7 @@ class Config(Strict):
         default=(), description="with any token here, calls without one are refused"
     )
     tls: Tls | None = None
+    masking: Masking = Masking()
     wal: Wal = Wal()
     retention: Mapping[str, Annotated[int, Field(ge=1, description="days")]] = {}
     auto: bool = Field(default=True, description="give a model without a monitor one by itself")

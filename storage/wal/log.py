@@ -57,6 +57,7 @@ class Log:
 
     def __init__(self, folder: Path, settings: Settings, sync: Callable[[int], None] = os.fdatasync) -> None:
         self._settings, self._folder = settings, folder
+        self.most_bytes = settings.most_bytes
         self._held = lock(folder)
         self._trimming = threading.Lock()
         self._checkpoint = read_checkpoint(folder)
@@ -118,6 +119,11 @@ class Log:
     def newest(self) -> Position:
         """The end of the last frame on disk."""
         return max(self._checkpoint.position, self._segments.newest)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What is in the log and not trimmed, or about to be in it."""
+        return self._segments.bytes_after(self._checkpoint.position) + self._committer.waiting_bytes
 
     def trim(self, position: Position, note: bytes = b"") -> None:
         """Everything up to `position` is safe elsewhere: forget it, over restarts too. ValueError beyond the end.

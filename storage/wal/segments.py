@@ -63,6 +63,13 @@ class Segments:
                     return segment.extent(position.offset if position.segment == segment.number else 0)
         return None
 
+    def bytes_after(self, position: Position) -> int:
+        """What a reader who is at the position has still to read."""
+        with self._lock:
+            left = [segment for segment in self._all if segment.last > position]
+            read = position.offset if left and left[0].number == position.segment else 0
+            return sum(segment.end for segment in left) - read
+
     def drop(self, position: Position) -> None:
         """Delete the segments that end at the position or before; the newest stays, it names the log."""
         with self._lock:

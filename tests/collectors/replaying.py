@@ -21,6 +21,7 @@ from collectors.receipts import Receipts
 from collectors.replay import Ports, Replay
 from collectors.taps.asgi import Message
 from collectors.taps.events import EventsTap, decoded_again
+from collectors.taps.ports import Ports as TapPorts
 from collectors.taps.rows import RowsTap
 from core.config import Config, Limits
 from core.metrics import Metrics
@@ -79,8 +80,10 @@ class Collecting:
 
     def taps(self) -> dict[str, MakeTap]:
         return {
-            "/events": lambda into, clock: EventsTap(into, self.receipts("events"), self.limits, clock),
-            "/api/predictions": lambda into, clock: RowsTap(into, self.receipts("api"), self.names, self.limits, clock),
+            "/events": lambda into, clock: EventsTap(TapPorts(into, self.receipts("events"), self.limits, clock)),
+            "/api/predictions": lambda into, clock: RowsTap(
+                TapPorts(into, self.receipts("api"), self.limits, clock), self.names
+            ),
         }
 
     def receipts(self, tap: str) -> Receipts:

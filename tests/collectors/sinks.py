@@ -99,6 +99,8 @@ class MemoryJournal:
     frames: list[bytes] = field(default_factory=list)
     trimmed: Position = START
     note: bytes = b""
+    limit_bytes: int = 2**40
+    waiting_bytes: int = 0
     room: int = 2**40
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.log import JsonLines
+from core.log import JsonLines, WithoutValues
 
 
 def record(message: object, *args: object, **extra: object) -> logging.LogRecord:
@@ -62,3 +62,24 @@ def test_configure_writes_lines_to_stderr_from_its_level_on() -> None:
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert [json.loads(line)["message"] for line in run.stderr.splitlines()] == ["warning", "error"]
     assert run.stdout == ""
+
+
+def test_without_values_an_exception_says_its_type_and_where_it_was_raised() -> None:
+    logged = record("it failed")
+    try:
+        int("CANARY")
+    except ValueError:
+        logged.exc_info = sys.exc_info()
+    assert WithoutValues().filter(logged)
+    line = read(logged)
+    assert "CANARY" not in line["exception"].replace('int("CANARY")', "")
+    assert line["exception"].endswith("ValueError: withheld")
+    assert "test_log.py" in line["exception"]
+    assert "CANARY" not in logging.Formatter().format(logged).replace('int("CANARY")', "")
+
+
+def test_without_values_asyncio_shows_no_task_with_what_it_raised() -> None:
+    logged = record("Task exception was never retrieved\nfuture: <Task exception=ValueError('CANARY')>")
+    logged.name = "asyncio"
+    assert WithoutValues().filter(logged)
+    assert read(logged)["message"] == "Task exception was never retrieved"

@@ -11,19 +11,36 @@ ROOMS = ("core", "collectors", "storage", "pipelines", "dashboards", "alerts", "
 AT = {"Rejected": 1, "DeadLetter": 2}  # where each takes its code
 
 
-def calls() -> Iterator[ast.Call]:
+def sources() -> Iterator[ast.AST]:
     for room in ROOMS:
         for path in (ROOT / room).rglob("*.py"):
-            yield from (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+            yield from ast.walk(ast.parse(path.read_text()))
+
+
+def constants() -> dict[str, str]:
+    """The texts that modules have names for."""
+    found = {}
+    for node in sources():
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            names, value = (target.elts, node.value.elts) if _tuples(target, node.value) else ([target], [node.value])
+            pairs = zip(names, value, strict=False)
+            found |= {t.id: v.value for t, v in pairs if isinstance(t, ast.Name) and isinstance(v, ast.Constant)}
+    return found
+
+
+def _tuples(*nodes: ast.AST) -> bool:
+    return all(isinstance(node, ast.Tuple) for node in nodes)
 
 
 def used() -> set[str]:
-    """The codes that stand in the sources as they are."""
-    found = set()
-    for call in calls():
+    """The codes that stand in the sources, as they are or under a name."""
+    named, found = constants(), set()
+    for call in (node for node in sources() if isinstance(node, ast.Call)):
         name = call.func.id if isinstance(call.func, ast.Name) else ""
         given = [*call.args[AT.get(name, 99) :][:1], *(k.value for k in call.keywords if name and k.arg == "reason")]
-        found |= {a.value for a in given if name in AT and isinstance(a, ast.Constant)}
+        for code in given if name in AT else ():
+            found |= {code.value} if isinstance(code, ast.Constant) else set()
+            found |= {named[code.id]} if isinstance(code, ast.Name) and code.id in named else set()
     return {str(code) for code in found}
 
 

@@ -37,6 +37,7 @@ print(json.dumps([{{
     "links": [f"{{link.context.trace_id:032x}}" for link in s.links],
     "attributes": dict(s.attributes),
     "failed": not s.status.is_ok,
+    "said": [s.status.description, *(str(dict(e.attributes)) for e in s.events)],
 }} for s in spans.get_finished_spans()]))
 """
 
@@ -83,6 +84,12 @@ def test_headers_that_are_no_traceparent_begin_a_trace_of_their_own() -> None:
 def test_an_exception_passes_through_and_marks_its_span_as_failed() -> None:
     (step,) = recorded("try:\n with span('step'): 1 / 0\nexcept ZeroDivisionError: pass")
     assert step["failed"]
+
+
+def test_without_quotes_a_failed_span_says_only_the_type_of_its_error() -> None:
+    program = "try:\n with span('receive', quotes_errors=False): int('CANARY')\nexcept ValueError: pass"
+    (receive,) = recorded(program)
+    assert (receive["failed"], receive["said"]) == (True, ["ValueError"])
 
 
 def test_nothing_is_recorded_without_an_sdk() -> None:

@@ -20,6 +20,7 @@ from collectors.pairing import Pairing
 from collectors.receipts import Receipts
 from collectors.taps.asgi import Receive, Scope, Send
 from collectors.taps.events import EventsTap, decoded_again
+from collectors.taps.ports import Ports as TapPorts
 from collectors.taps.proxy import Proxied, Taps
 from collectors.taps.recording import Recorder
 from collectors.taps.rows import RowsTap
@@ -80,6 +81,8 @@ class MemoryJournal:
     identity: str = "memory"
     trimmed: Position = START
     note: bytes = b""
+    limit_bytes: int = 2**40
+    waiting_bytes: int = 0
 
     @property
     def newest(self) -> Position:
@@ -177,9 +180,9 @@ class Host:
         taken = collector(Ports(memory, pairing, names, metrics, clock, ledger, config.limits.spool_bytes))
         intake = Intake(MemoryJournal(memory), taken, decoded_again, clock)
         intake.read_on()
-        taps = Taps(Proxied(config, Recorder(intake, metrics, config.limits), names, metrics, ledger, clock))
-        events = EventsTap(intake, Receipts(ledger, metrics, "events"), config.limits, clock)
-        rows = RowsTap(intake, Receipts(ledger, metrics, "api"), names, config.limits, clock)
+        taps = Taps(Proxied(config, Recorder(intake, config.limits), names, metrics, ledger, clock))
+        events = EventsTap(TapPorts(intake, Receipts(ledger, metrics, "events"), config.limits, clock))
+        rows = RowsTap(TapPorts(intake, Receipts(ledger, metrics, "api"), config.limits, clock), names)
         self._app = App(Routes(taps, events, rows, taps), nothing, nothing)
         yield Service(self._server.servers[0].sockets[0].getsockname()[1], memory, intake, metrics)
         if self._loop:

@@ -16,6 +16,7 @@ from collectors.naming import Names
 from collectors.pairing import Pairing
 from collectors.receipts import Receipts
 from collectors.taps.events import EventsTap, decoded_again
+from collectors.taps.ports import Ports as TapPorts
 from collectors.taps.rows import RowsTap
 from core.config import Config, Limits
 from core.metrics import Metrics
@@ -92,8 +93,8 @@ def test_an_error_of_its_own_is_answered_counted_and_kept(
     log = Log(tmp_path / "log", Settings())
     intake = Intake(StoreJournal(log), collector, decoded_again, lambda: 0)
     apps: dict[str, ASGI] = {
-        "events": EventsTap(intake, Receipts(ledger, metrics, "events"), Limits(), clock),
-        "api": RowsTap(intake, Receipts(ledger, metrics, "api"), names, Limits(), clock),
+        "events": EventsTap(TapPorts(intake, Receipts(ledger, metrics, "events"), Limits(), clock)),
+        "api": RowsTap(TapPorts(intake, Receipts(ledger, metrics, "api"), Limits(), clock), names),
     }
     status, said = asyncio.run(called(apps[tap], headers, body))
     intake.read_on()

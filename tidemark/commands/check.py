@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 
 from core.config import Config, load
+from core.config.masking import read_key
 from core.errors import ConfigError, StoreError
 from pipelines.check import problems
 from storage import exists, open_engine, retention
@@ -18,6 +19,7 @@ def run(arguments: Namespace) -> int:
     try:
         config = load(path)
         retention.check(config.retention)
+        read_key(config.masking)
         found = _problems(config, arguments.store)
     except ConfigError as error:
         config, found = Config(), str(error).splitlines()

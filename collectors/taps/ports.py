@@ -1,0 +1,20 @@
+"""What every tap is wired to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from collectors.intake import Into
+from collectors.masking.masks import NO_MASKS, Masks
+from collectors.receipts import Receipts
+from core.config import Limits
+
+
+@dataclass(frozen=True)
+class Ports:
+    """`clock` gives microseconds since 1970."""
+
+    into: Into
+    receipts: Receipts
+    limits: Limits
+    clock: Callable[[], int]
+    masks: Masks = NO_MASKS
