@@ -89,7 +89,8 @@ def curve_effect(reference: Distribution, window: Distribution) -> float:
 
     Kolmogorov's law is of a difference of curves that varies most at the median. Weights move its largest variance to
     other places and raise it; at the median it is always what the effective rows say. To take the largest variance for
-    the median's makes the law's tail that of the difference, or a little more.
+    the median's gives the difference the law's tail, or a lighter one. At worst, when nearly all that weighs much lies
+    close to the median, so that the variance is the same on both sides of it, 7 % of differences exceed the 5 % mark.
     """
     if reference.squares is None and window.squares is None:
         return 1.0

@@ -22,7 +22,7 @@ Pick = Literal["sample", "weighted", "newest"]
 _ORDER: dict[Pick, str] = {
     "sample": "cityHash64(id), id",
     # Efraimidis and Spirakis 2006, Inf. Process. Lett. 97, 181-185; for even weights the order of "sample".
-    "weighted": "-log1p(-cityHash64(id) / exp2(64)) / weight, id",
+    "weighted": "-log1p(0 - cityHash64(id) / exp2(64)) / weight, id",
     "newest": "received DESC, id DESC",
 }
 

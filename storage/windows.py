@@ -162,12 +162,9 @@ def _statement(relation: Relation, source: FieldMap, wanted: _Wanted, listed: bo
         sql = f"SELECT of_version, of_segment, field, arraySort(groupArray(value)) AS value FROM {rows}"
     else:
         sums = "sum(weight) AS count, sum(weight * weight) AS square"
-        counted = f"SELECT of_version, of_segment, field, value, {sums} FROM {rows}"
-        sql = (
-            "SELECT of_version, of_segment, field, groupArray(value) AS value, groupArray(count) AS count,"
-            " groupArray(square) AS square"
-            f" FROM ({counted} GROUP BY of_version, of_segment, field, value)"
-        )
+        lists = ", ".join(f"groupArray({name}) AS {name}" for name in ("value", "count", "square"))
+        counted = f"SELECT of_version, of_segment, field, value, {sums} FROM {rows} GROUP BY ALL"
+        sql = f"SELECT of_version, of_segment, field, {lists} FROM ({counted})"
     params = {
         "key": wanted.segment,
         "only": list(wanted.only or ()),
@@ -186,8 +183,8 @@ def _distribution(source: FieldMap, found: _Counted) -> Distribution:
         return Distribution.of_sorted(values, missing)
     effective_rows = total * total / all_squares if all_squares else 0.0
     order = np.argsort(values)
-    uneven = squares[order] if part.weighted else None
-    return Distribution(values[order], counts[order], missing, effective_rows, uneven)
+    squares = squares[order] if part.weighted else None
+    return Distribution(values[order], counts[order], missing, effective_rows, squares)
 
 
 def _array(lists: pa.ListArray, at: int) -> NDArray[Any]:
