@@ -88,7 +88,7 @@ def test_effective_rows_alone_would_be_caught(name, kept):
 def test_a_change_is_still_found(name, kept):
     random, detector, fired = np.random.default_rng(5), make(name), 0
     for _ in range(50):
-        (_, *reference), (_, *window) = sampled(random, kept), sampled(random, kept, mean=0.7)
+        (_, *reference), (_, *window) = sampled(random, kept), sampled(random, kept, mean=1.2)
         fired += detector.compare(distribution(name, *reference), distribution(name, *window), 0.05).fired
     assert fired >= 45
 
