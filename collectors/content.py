@@ -21,13 +21,13 @@ def fingerprints(maps: Mapping[str, pa.MapArray]) -> Hashes:
     for name, column in maps.items():
         if len(column.items):
             total += _of_map(name, column)
-    return _mix(total)
+    return mix(total)
 
 
 def _of_map(name: str, column: pa.MapArray) -> Hashes:
     role, _, kind = name.rpartition("_")
     names = np.array([_text(f"{role}.{field}") for field in column.keys.dictionary.to_pylist()], dtype=np.uint64)
-    hashed = _mix(_PER_KIND[kind](column.items) ^ names[column.keys.indices.to_numpy()])
+    hashed = mix(_PER_KIND[kind](column.items) ^ names[column.keys.indices.to_numpy()])
     ends = np.concatenate((np.zeros(1, np.uint64), np.cumsum(hashed)))  # wraps around, and so do differences
     offsets = column.offsets.to_numpy()
     summed: Hashes = ends[offsets[1:]] - ends[offsets[:-1]]
@@ -57,7 +57,7 @@ def _vectors(items: pa.Array) -> Hashes:
 _PER_KIND: dict[str, Callable[[pa.Array], Hashes]] = {"num": _numbers, "cat": _texts, "vec": _vectors}
 
 
-def _mix(bits: Hashes) -> Hashes:
+def mix(bits: Hashes) -> Hashes:
     """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection in which every bit depends on every bit."""
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

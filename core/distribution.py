@@ -21,12 +21,15 @@ class Distribution:
     `missing`: summed weight of the rows without a value.
     `effective_rows`: (sum w)² / sum w² over all rows, the missing included; equals the row count when all weights
     are 1. Every p-value uses it: weighted counts taken for n gave 82 % false alarms at a nominal 5 %.
+    `squares`: summed squares of the weights of the rows that hold the value, shape (k,), where weights differ. Where
+    they go with the values (slow or failed rows kept whole), `effective_rows` alone says too much of some of them.
     """
 
     values: NDArray[Any]
     counts: Floats
     missing: float
     effective_rows: float
+    squares: Floats | None = None
 
     @property
     def kind(self) -> Kind:
@@ -40,12 +43,19 @@ class Distribution:
     @cached_property
     def heights(self) -> Floats:
         """Weight of the rows before each value, and last of all rows that have one: shape (k + 1,)."""
-        if self.counts.strides == (0,):  # one count for all values: no need to add them up
-            return np.arange(len(self.counts) + 1) * float(self.counts[0])
-        summed = np.empty(len(self.counts) + 1)
-        summed[0] = 0
-        np.cumsum(self.counts, out=summed[1:])
-        return summed
+        return summed(self.counts)
+
+    @cached_property
+    def variances(self) -> tuple[Floats, float]:
+        """Summed squares of the shares that the rows with each value have of all weight, shape (k,); of the missing.
+
+        Together they are 1 / effective_rows: what the variance of a share p is, over p (1 - p), for even weights.
+        """
+        if self.squares is None:
+            scale = self.total * self.effective_rows
+            return self.counts / scale, self.missing / scale
+        known = self.squares / self.total**2
+        return known, max(1 / self.effective_rows - float(known.sum()), 0.0) if self.missing else 0.0
 
     @cached_property
     def mean(self) -> float:
@@ -89,13 +99,25 @@ class Distribution:
         return cls(kept, weights, missing, rows)
 
 
+def summed(weights: Floats) -> Floats:
+    """Sums of the weights before each, and last of all: shape (k + 1,) for (k,)."""
+    if len(weights) and weights.strides == (0,):  # one weight for all: no need to add them up
+        return np.arange(len(weights) + 1) * float(weights[0])
+    sums = np.empty(len(weights) + 1)
+    sums[0] = 0
+    np.cumsum(weights, out=sums[1:])
+    return sums
+
+
 def _weighted(values: Floats, weights: Floats, missing: float) -> Distribution:
     rows = effective_rows(weights, missing)
     unknown = np.isnan(values)
     known = ~unknown & (weights > 0)
     distinct, where = np.unique(values[known], return_inverse=True)
-    counts = np.bincount(where, weights=weights[known], minlength=len(distinct)).astype(np.float64)
-    return Distribution(distinct, counts, missing + float(weights[unknown].sum()), rows)
+    counts, squares = (
+        np.bincount(where, weights[known] ** power, len(distinct)).astype(np.float64) for power in (1, 2)
+    )
+    return Distribution(distinct, counts, missing + float(weights[unknown].sum()), rows, squares)
 
 
 def effective_rows(weights: Floats, missing: float = 0.0) -> float:

@@ -1,11 +1,12 @@
 """Two distributions as counts in the same bins."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.distribution import Distribution, Floats
+from core.distribution import Distribution, Floats, summed
 
 # Rows to expect in a bin for the chi-squared law to hold: Cochran's other customary number (1952, Ann. Math. Stat. 23,
 # 315-345). With his 5, 40 rare bins gave Jensen-Shannon 9 % false alarms at a nominal 5 %.
@@ -13,10 +14,15 @@ FEWEST_ROWS = 10
 
 
 class Counts(NamedTuple):
-    """Rows in each bin, both of shape (bins,), scaled to sum to the effective rows; no bin is empty on both sides."""
+    """Rows in each bin, of shape (bins,), scaled to sum to the effective rows; no bin is empty on both sides.
+
+    The variances are sums of squared shares, shape (bins,): see `Distribution`.
+    """
 
     reference: Floats
     window: Floats
+    reference_variances: Floats
+    window_variances: Floats
 
     @property
     def harmonic_rows(self) -> float:
@@ -43,10 +49,8 @@ def by_value(reference: Distribution, window: Distribution) -> Counts:
     values, where = np.unique(both, return_inverse=True)
     first, second = np.split(where, [len(reference.values)])
     return _counts(
-        reference,
-        _sums(first, reference.counts, len(values)),
-        window,
-        _sums(second, window.counts, len(values)),
+        _side(reference, lambda weights: _sums(first, weights, len(values))),
+        _side(window, lambda weights: _sums(second, weights, len(values))),
     )
 
 
@@ -56,22 +60,35 @@ def _by_quantile(reference: Distribution, window: Distribution, bins: int) -> Co
     # A value that fills a whole bin gets one to itself: without its lower edge, what moves below it stays unseen.
     atoms = np.unique(cuts[1:][cuts[1:] == cuts[:-1]])
     edges = np.union1d(cuts, np.nextafter(atoms, -np.inf))
-    return _counts(reference, _between(reference, edges), window, _between(window, edges))
+    return _counts(
+        _side(reference, lambda weights: _between(reference, weights, edges)),
+        _side(window, lambda weights: _between(window, weights, edges)),
+    )
 
 
-def _between(numbers: Distribution, edges: Floats) -> Floats:
-    """Summed counts of the values up to the first edge, from there up to the second, and so on; (edges + 1,)."""
-    heights = numbers.heights
+def _between(numbers: Distribution, weights: Floats, edges: Floats) -> Floats:
+    """Summed weights of the values up to the first edge, from there up to the second, and so on; (edges + 1,)."""
+    heights = numbers.heights if weights is numbers.counts else summed(weights)
     return np.diff(heights[np.searchsorted(numbers.values, edges, "right")], prepend=0.0, append=heights[-1])
 
 
-def _counts(reference: Distribution, first: Floats, window: Distribution, second: Floats) -> Counts:
-    first, second = np.append(first, reference.missing), np.append(second, window.missing)
-    used = first + second > 0
-    return Counts(
-        first[used] * (reference.effective_rows / reference.total),
-        second[used] * (window.effective_rows / window.total),
-    )
+class _Side(NamedTuple):
+    counts: Floats
+    variances: Floats
+
+
+def _side(rows: Distribution, sums: Callable[[Floats], Floats]) -> _Side:
+    """`sums` adds up what is given for each value by bins; missing is a bin behind them."""
+    counts = np.append(sums(rows.counts), rows.missing)
+    if rows.squares is None:
+        return _Side(counts * (rows.effective_rows / rows.total), counts / (rows.total * rows.effective_rows))
+    known, missing = rows.variances
+    return _Side(counts * (rows.effective_rows / rows.total), np.append(sums(known), missing))
+
+
+def _counts(reference: _Side, window: _Side) -> Counts:
+    used = reference.counts + window.counts > 0
+    return Counts(reference.counts[used], window.counts[used], reference.variances[used], window.variances[used])
 
 
 def _rare_together(counts: Counts) -> Counts:
@@ -90,7 +107,7 @@ def _rare_together(counts: Counts) -> Counts:
     _, groups = np.unique(groups, return_inverse=True)
     bins = np.concatenate([np.arange(common), common + groups])
     used = int(bins[-1]) + 1
-    return Counts(_sums(bins, counts.reference[order], used), _sums(bins, counts.window[order], used))
+    return Counts(*(_sums(bins, column[order], used) for column in counts))
 
 
 def _sums(bins: NDArray[np.intp], counts: Floats, number: int) -> Floats:

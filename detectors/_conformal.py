@@ -13,7 +13,7 @@ import numpy as np
 from core.distribution import Floats
 from core.findings import Score
 
-from .protocols import RowScores
+from .protocols import Bools, RowScores
 
 Measure = Callable[[Floats], Floats]
 """How unusual each row is: (rows, fields), finite, to (rows,), higher is more unusual."""
@@ -29,8 +29,10 @@ class Conformal:
     contamination: float
     seed: int
 
-    def judge(self, fit: Callable[[Floats], Measure], samples: tuple[Floats, Floats], alpha: float) -> RowScores:
-        """Outliers among the rows of samples = (reference, window), and whether there are too many of them.
+    def judge(
+        self, fit: Callable[[Floats], Measure], samples: tuple[Floats, Floats], alpha: float, counted: Bools | None
+    ) -> RowScores:
+        """Outliers among the rows of samples = (reference, window), and whether too many of those counted are.
 
         With the k-th highest of m calibration scores as the threshold, the number of n rows above it is beta-binomial
         (n; k, m + 1 - k), an exact law (Wilks 1942, Ann. Math. Stat. 13, 400-409); an upper bound where scores tie.
@@ -47,8 +49,9 @@ class Conformal:
         highest = np.sort(measure(scale(calibration)))[::-1]
         k = max(int(self.contamination * (len(highest) + 1)), 1)
         scores, threshold = measure(scale(window)), float(highest[k - 1])
-        outliers = int((scores > threshold).sum())
-        return RowScores(scores, threshold, _verdict(outliers, tail(len(window), k, len(highest)), alpha))
+        judged = scores if counted is None else scores[counted]
+        outliers = int((judged > threshold).sum())
+        return RowScores(scores, threshold, _verdict(outliers, tail(len(judged), k, len(highest)), alpha))
 
 
 def tail(n: int, k: int, m: int) -> Floats:

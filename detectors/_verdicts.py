@@ -17,7 +17,7 @@ def undecidable(reference: Distribution, window: Distribution, kinds: frozenset[
     """A Score that says why there is nothing to compare; None when there is. `rows`: the fewest either side needs."""
     reason = ""
     for side, name in ((reference, "reference"), (window, "window")):
-        if side.effective_rows < rows - _ROUNDING:
+        if not side.effective_rows >= rows - _ROUNDING:  # NaN where weights are too large to be squared
             reason = reason or f"the {name} has {_rows(side.effective_rows)}, fewer than the {rows} needed"
     if reference.kind != window.kind:
         reason = reason or f"the reference holds {_WORDS[reference.kind]}, the window {_WORDS[window.kind]}"

@@ -2,12 +2,15 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
-from core.distribution import Distribution, Kind
+import numpy as np
+
+from core.distribution import Distribution, Floats, Kind
 from core.findings import Score
 
 from ._bins import Counts, by_value
+from ._design import Law, chi_squared_law, effects
 from ._verdicts import effect, remark, undecidable
 
 # Rows to expect in each cell for the chi-squared law to hold (Cochran 1952, Ann. Math. Stat. 23, 315-345).
@@ -36,24 +39,14 @@ class ChiSquared:
     def compare(self, reference: Distribution, window: Distribution, alpha: float) -> Score:
         if undecided := undecidable(reference, window, self.kinds):
             return undecided
-        from scipy.special import chdtrc, chdtri
-
         counts = by_value(reference, window)
         null = _null(counts)
-        if null.freedom == 0:
+        if null is None:
             return Score(None, None, reason="every category occurs only once: nothing repeats that could change")
         statistic, rows = _pearson(counts), float(counts.reference.sum() + counts.window.sum())
-        p_value = float(chdtrc(null.freedom, statistic / null.scale))
-        threshold = math.sqrt(null.scale * float(chdtri(null.freedom, alpha)) / rows)
+        threshold = math.sqrt(null.critical_value(alpha) / rows)
         why = remark(reference, window, threshold < 1)
-        return Score(math.sqrt(statistic / rows), threshold, p_value, effect(reference, window), why)
-
-
-class _Null(NamedTuple):
-    """X² when nothing has changed: `scale` times a chi-squared variable with `freedom` degrees of freedom."""
-
-    scale: float
-    freedom: float
+        return Score(math.sqrt(statistic / rows), threshold, null.p_value(statistic), effect(reference, window), why)
 
 
 def _pearson(counts: Counts) -> float:
@@ -62,11 +55,25 @@ def _pearson(counts: Counts) -> float:
     return float((difference**2 / (counts.reference + counts.window)).sum() * n * m)
 
 
-def _null(counts: Counts) -> _Null:
-    both, sides = counts.reference + counts.window, (counts.reference.sum(), counts.window.sum())
-    rows, bins = float(both.sum()), len(both)
+def _null(counts: Counts) -> Law | None:
+    """The law of X² when nothing has changed; None where it cannot vary."""
+    plain, bins = chi_squared_law(counts), len(counts.reference)
+    # Where the weights are large, fewer rows than their sum says tell how rare a category is.
+    fewer = np.minimum(1 / effects(counts), 1.0)
+    mean, variance = _moments(counts.reference * fewer, counts.window * fewer)
+    if variance <= 1e-9 * mean:
+        return None
+    # What rare categories and what weights do to mean and variance is multiplied: one of them is mostly none.
+    first, second = mean / max(bins - 1, 1), variance / (2 * max(bins - 1, 1))
+    return Law(plain.first * first, plain.second * second, plain.third * second**2 / first)
+
+
+def _moments(reference: Floats, window: Floats) -> tuple[float, float]:
+    """Mean and variance of X² for even weights."""
+    both, sides = reference + window, (float(reference.sum()), float(window.sum()))
+    rows, bins = sum(sides), len(both)
     if bins == 1 or both.min() * min(sides) / rows >= _FEWEST_ROWS:
-        return _Null(1.0, max(bins - 1, 1))
+        return max(bins - 1.0, 1.0), 2 * max(bins - 1.0, 1.0)
     mean = (bins - 1) * rows / (rows - 1)
     unevenness_of_sides = (rows / sides[0] + rows / sides[1] - 4) / (rows - 2)
     unevenness = (float((rows / both).sum()) - bins**2) / (rows - 2)
@@ -78,4 +85,4 @@ def _null(counts: Counts) -> _Null:
         * ((bins - 1) * (rows - bins) / (rows - 1) - unevenness)
         + rows**2 / (rows - 1) * unevenness_of_sides * unevenness
     )
-    return _Null(variance / (2 * mean), 2 * mean**2 / variance) if variance > 1e-9 * mean else _Null(0.0, 0.0)
+    return mean, variance

@@ -8,7 +8,7 @@ from pydantic import Field
 from core.distribution import Floats
 
 from ._conformal import Conformal, Measure
-from .protocols import RowScores
+from .protocols import Bools, RowScores
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class IsolationForest:
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     heavy: ClassVar[bool] = True
 
-    def score(self, reference: Floats, window: Floats, alpha: float) -> RowScores:
-        return Conformal(self.contamination, self.seed).judge(self._fit, (reference, window), alpha)
+    def score(self, reference: Floats, window: Floats, alpha: float, counted: Bools | None = None) -> RowScores:
+        return Conformal(self.contamination, self.seed).judge(self._fit, (reference, window), alpha, counted)
 
     def _fit(self, rows: Floats) -> Measure:
         from sklearn.ensemble import IsolationForest as Forest

@@ -11,6 +11,7 @@ from core.distribution import Distribution, Kind
 from core.findings import Score
 
 from ._bins import FEWEST_ROWS, Counts, binned
+from ._design import chi_squared_law
 from ._verdicts import effect, remark, undecidable
 
 # Where p and q differ little, the divergence in bits is 1 / (8 ln 2) times the sum of (p - q)² / mean (Lin 1991,
@@ -42,17 +43,15 @@ class JensenShannon:
     def compare(self, reference: Distribution, window: Distribution, alpha: float) -> Score:
         if undecided := undecidable(reference, window, self.kinds, rows=2 * FEWEST_ROWS):
             return undecided
-        from scipy.special import chdtrc, chdtri
-
         counts = binned(reference, window, self.bins)
         divergence, change = _divergence_bits(counts), effect(reference, window)
         if self.threshold is not None:
             return Score(math.sqrt(divergence), self.threshold, None, change, remark(reference, window))
-        freedom = max(len(counts.reference) - 1, 1)
-        rows = counts.harmonic_rows * _BITS_TO_PEARSON / (1 + _excess(counts) / freedom)
-        threshold = math.sqrt(float(chdtri(freedom, alpha)) / rows)
+        excess = 1 + _excess(counts) / max(len(counts.reference) - 1, 1)
+        law = chi_squared_law(counts).times(excess / (counts.harmonic_rows * _BITS_TO_PEARSON))
+        threshold = math.sqrt(law.critical_value(alpha))
         why = remark(reference, window, threshold < 1)
-        return Score(math.sqrt(divergence), threshold, float(chdtrc(freedom, divergence * rows)), change, why)
+        return Score(math.sqrt(divergence), threshold, law.p_value(divergence), change, why)
 
 
 def _excess(counts: Counts) -> float:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from core.distribution import Distribution, Floats, Kind
 from core.findings import Score
 
+from ._design import curve_effect
 from ._kolmogorov import critical_value, p_value
 from ._verdicts import effect, remark, undecidable
 
@@ -40,7 +41,9 @@ class KS:
     def compare(self, reference: Distribution, window: Distribution, alpha: float) -> Score:
         if undecided := undecidable(reference, window, self.kinds):
             return undecided
-        statistic, sizes = largest_difference(reference, window), (reference.effective_rows, window.effective_rows)
+        effect_of_weights = curve_effect(reference, window)
+        sizes = reference.effective_rows / effect_of_weights, window.effective_rows / effect_of_weights
+        statistic = largest_difference(reference, window)
         threshold = critical_value(alpha, *sizes)
         why = remark(reference, window, threshold < 1)
         return Score(statistic, threshold, p_value(statistic, *sizes), effect(reference, window), why)

@@ -9,7 +9,7 @@ from pydantic import Field
 from core.distribution import Floats
 
 from ._conformal import Conformal, Measure
-from .protocols import RowScores
+from .protocols import Bools, RowScores
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Mahalanobis:
     seed: Annotated[int, Field(ge=0)] = 0
     heavy: ClassVar[bool] = False
 
-    def score(self, reference: Floats, window: Floats, alpha: float) -> RowScores:
-        return Conformal(self.contamination, self.seed).judge(self._fit, (reference, window), alpha)
+    def score(self, reference: Floats, window: Floats, alpha: float, counted: Bools | None = None) -> RowScores:
+        return Conformal(self.contamination, self.seed).judge(self._fit, (reference, window), alpha, counted)
 
     def _fit(self, rows: Floats) -> Measure:
         centre = rows.mean(axis=0)

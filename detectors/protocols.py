@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.distribution import Distribution, Floats, Kind
 from core.findings import Score
+
+Bools = NDArray[np.bool_]
 
 
 @runtime_checkable
@@ -41,9 +46,11 @@ class RowDetector(Protocol):
 
     heavy: ClassVar[bool]
 
-    def score(self, reference: Floats, window: Floats, alpha: float) -> RowScores:
+    def score(self, reference: Floats, window: Floats, alpha: float, counted: Bools | None = None) -> RowScores:
         """Both of shape (rows, fields), NaN = missing; a pure function that never raises.
 
-        The verdict's score is the share of outliers among the window's rows, its p-value and threshold are for more
+        `counted`, shape (rows,): the rows of the window that the verdict is of, None = all; the others are only scored.
+
+        The verdict's score is the share of outliers among the rows counted, its p-value and threshold are for more
         outliers than rows like the reference's would have, with `alpha` as in `FieldDetector`.
         """

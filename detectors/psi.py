@@ -10,6 +10,7 @@ from core.distribution import Distribution, Floats, Kind
 from core.findings import Score
 
 from ._bins import FEWEST_ROWS, Counts, binned
+from ._design import chi_squared_law
 from ._verdicts import effect, remark, undecidable
 
 
@@ -41,15 +42,12 @@ class PSI:
     def compare(self, reference: Distribution, window: Distribution, alpha: float) -> Score:
         if undecided := undecidable(reference, window, self.kinds, rows=2 * FEWEST_ROWS):
             return undecided
-        from scipy.special import chdtrc, chdtri
-
         counts = binned(reference, window, self.bins)
         index, change = _index(*_shares(counts)), effect(reference, window)
         if self.threshold is not None:
             return Score(index, self.threshold, None, change, remark(reference, window))
-        freedom, rows = max(len(counts.reference) - 1, 1), counts.harmonic_rows
-        p_value, threshold = float(chdtrc(freedom, index * rows)), float(chdtri(freedom, alpha)) / rows
-        return Score(index, threshold, p_value, change, remark(reference, window))
+        law = chi_squared_law(counts).times(1 / counts.harmonic_rows)
+        return Score(index, law.critical_value(alpha), law.p_value(index), change, remark(reference, window))
 
 
 def _index(p: Floats, q: Floats) -> float:

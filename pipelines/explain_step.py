@@ -34,7 +34,7 @@ def _background(task: Task, fields: Sequence[str]) -> Matrix:
     look = task.look
     if lacking := set(fields) - numeric(look.engine, look.reference.relation):
         raise StepFailed(f"the reference has no numbers for {', '.join(sorted(lacking))}")
-    return matrix(look.engine, look.reference.relation, fields, Choice(BACKGROUND_ROWS))
+    return matrix(look.engine, look.reference.relation, fields, Choice(BACKGROUND_ROWS, "weighted"))
 
 
 def _output(task: Task) -> str:

@@ -23,18 +23,20 @@ def score_rows(task: Task, detector: RowDetector) -> StepResult:
     scores: list[RowScore] = []
     for version in task.look.versions:
         rows = matrix(task.look.engine, window, fields, Choice(limit, version=version))
-        judged = _judge(task, detector, known.values, rows.values)
+        judged = _judge(task, detector, known.values[known.even], rows)
         place = Place(version, rows=len(rows.ids), reference_rows=len(known.ids))
         findings.append(task.finding(place, judged.verdict, "outlier"))
         scores += _row_scores(task, rows, judged)
     return StepResult(findings, scores)
 
 
-def _judge(task: Task, detector: RowDetector, reference: Floats, window: Floats) -> RowScores:
-    if not window.shape[1]:
+def _judge(task: Task, detector: RowDetector, reference: Floats, window: Matrix) -> RowScores:
+    """All rows of the window are scored; the verdict is of those of even weight, as are the rows of `reference`."""
+    if not window.fields:
         nothing = Score(None, None, reason="window and reference share no numeric input")
-        return RowScores(np.full(len(window), np.nan), np.inf, nothing)
-    return task.call(detector.heavy, detector.score, reference, window, ALPHA / len(task.look.versions))
+        return RowScores(np.full(len(window.ids), np.nan), np.inf, nothing)
+    alpha = ALPHA / len(task.look.versions)
+    return task.call(detector.heavy, detector.score, reference, window.values, alpha, window.even)
 
 
 def _row_scores(task: Task, rows: Matrix, judged: RowScores) -> list[RowScore]:

@@ -76,4 +76,5 @@ def _key(relation: Relation) -> tuple[object, ...]:
 
 
 def _bytes(parts: Sequence[Part]) -> int:
-    return sum(d.values.nbytes + d.counts.nbytes for part in parts for d in part.fields.values())
+    found = [d for part in parts for d in part.fields.values()]
+    return sum(d.values.nbytes + d.counts.nbytes * (1 if d.squares is None else 2) for d in found)

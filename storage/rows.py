@@ -18,18 +18,28 @@ from storage.relations import Relation
 # Rows sorted at once when row-count windows are looked for.
 ROWS_AHEAD = 1_000_000
 
-Pick = Literal["sample", "newest"]
-_ORDER: dict[Pick, str] = {"sample": "cityHash64(id), id", "newest": "received DESC, id DESC"}
+Pick = Literal["sample", "weighted", "newest"]
+_ORDER: dict[Pick, str] = {
+    "sample": "cityHash64(id), id",
+    # Efraimidis and Spirakis 2006, Inf. Process. Lett. 97, 181-185; for even weights the order of "sample".
+    "weighted": "-log1p(0 - cityHash64(id) / exp2(64)) / weight, id",
+    "newest": "received DESC, id DESC",
+}
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """`values` has shape (rows, fields), NaN = missing; `ids` and `fields` name its rows and columns."""
+    """`values` has shape (rows, fields), NaN = missing; `ids` and `fields` name its rows and columns.
+
+    `even`, shape (rows,), says which rows make a sample of even weights: the chance of a row is its weight over the
+    largest, so that rows which sampling kept whole are no more among them than they are in the traffic.
+    """
 
     ids: tuple[str, ...]
     versions: tuple[str, ...]
     fields: tuple[str, ...]
     values: Floats
+    even: NDArray[np.bool_]
 
 
 def numeric(engine: Engine, relation: Relation, role: Role = "input") -> set[str]:
@@ -40,7 +50,10 @@ def numeric(engine: Engine, relation: Relation, role: Role = "input") -> set[str
 
 @dataclass(frozen=True)
 class Choice:
-    """At most `limit` rows, a sample (the same each time) or the newest, of one `version`, with these `ids`."""
+    """At most `limit` rows of one `version`, with these `ids`.
+
+    A sample of the stored rows, or of the rows they stand for (weighted), the same each time; or the newest.
+    """
 
     limit: int
     pick: Pick = "sample"
@@ -55,7 +68,8 @@ def matrix(engine: Engine, relation: Relation, fields: Sequence[str], choice: Ch
         *(["id IN {ids:Array(String)}"] if choice.ids is not None else []),
     ]
     table = engine.arrow(
-        "SELECT id, version, arrayMap(k -> toInt32(indexOf({fields:Array(String)}, k)) - 1, mapKeys(inputs_num)) AS at,"
+        "SELECT id, version, weight, sipHash64(id) / exp2(64) AS draw,"
+        " arrayMap(k -> toInt32(indexOf({fields:Array(String)}, k)) - 1, mapKeys(inputs_num)) AS at,"
         f" mapValues(inputs_num) AS value FROM {relation.sql} {'WHERE ' + ' AND '.join(where) if where else ''}"
         f" ORDER BY {_ORDER[choice.pick]} LIMIT {choice.limit:d}",
         {**relation.params, "version": choice.version or "", "ids": list(choice.ids or ()), "fields": list(fields)},
@@ -64,7 +78,9 @@ def matrix(engine: Engine, relation: Relation, fields: Sequence[str], choice: Ch
     for batch in table.to_batches():
         _fill(values, batch.column("at"), batch.column("value"))
     ids, versions = (tuple(table.column(name).to_pylist()) for name in ("id", "version"))
-    return Matrix(ids, versions, tuple(fields), values)
+    weights, draws = (table.column(name).to_numpy() for name in ("weight", "draw"))
+    even: NDArray[np.bool_] = draws * weights.max(initial=0.0) < weights
+    return Matrix(ids, versions, tuple(fields), values, even)
 
 
 def _fill(values: Floats, at: pa.ListArray, value: pa.ListArray) -> None:

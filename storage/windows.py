@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from core.distribution import Distribution, Kind
+from core.distribution import Distribution, Floats, Kind
 from storage.engine import Engine
 from storage.relations import FieldMap, Relation
 
@@ -104,9 +104,9 @@ def read(
     for at, source in enumerate(relation.maps):
         if not any(p.cells[at] for p in parts):
             continue
-        for part, name, values, counts in _counted(engine, relation, source, _Wanted(parts, segment, only)):
-            field = _field(source, name, inputs)
-            by_part[part.version, part.segment][field] = _distribution(part, source, values, counts)
+        for found in _counted(engine, relation, source, _Wanted(parts, segment, only)):
+            field = _field(source, found.name, inputs)
+            by_part[found.part.version, found.part.segment][field] = _distribution(source, found)
     return [Part(p.version, p.segment, p.rows, by_part[p.version, p.segment]) for p in parts]
 
 
@@ -124,19 +124,25 @@ class _Wanted(NamedTuple):
     only: Sequence[str] | None
 
 
-_Counted = tuple[Totals, str, NDArray[Any], NDArray[np.float64] | None]
+class _Counted(NamedTuple):
+    """A field of a part. `counts` of None: `values` are sorted and hold every row's."""
+
+    part: Totals
+    name: str
+    values: NDArray[Any]
+    counts: Floats | None = None
+    squares: Floats | None = None
 
 
 def _counted(engine: Engine, relation: Relation, source: FieldMap, wanted: _Wanted) -> Iterator[_Counted]:
-    """(part, field, values, counts) of one map; counts of None: `values` are sorted and hold every row's."""
     by_key = {(p.version, p.segment): p for p in wanted.parts}
     listed = source.kind == "num" and not any(p.weighted for p in wanted.parts)
     table = engine.arrow(*_statement(relation, source, wanted, listed))
     for batch in table.to_batches():
-        version, segment, field, value, *count = (batch.column(name) for name in batch.schema.names)
+        version, segment, field, *columns = (batch.column(name) for name in batch.schema.names)
         for at in range(batch.num_rows):
             if part := by_key.get((version[at].as_py(), segment[at].as_py())):
-                yield part, field[at].as_py(), _array(value, at), _array(count[0], at) if count else None
+                yield _Counted(part, field[at].as_py(), *(_array(column, at) for column in columns))
 
 
 def _statement(relation: Relation, source: FieldMap, wanted: _Wanted, listed: bool) -> tuple[str, dict[str, Any]]:
@@ -155,11 +161,10 @@ def _statement(relation: Relation, source: FieldMap, wanted: _Wanted, listed: bo
     if listed:
         sql = f"SELECT of_version, of_segment, field, arraySort(groupArray(value)) AS value FROM {rows}"
     else:
-        counted = f"SELECT of_version, of_segment, field, value, sum(weight) AS count FROM {rows}"
-        sql = (
-            "SELECT of_version, of_segment, field, groupArray(value) AS value, groupArray(count) AS count"
-            f" FROM ({counted} GROUP BY of_version, of_segment, field, value)"
-        )
+        sums = "sum(weight) AS count, sum(weight * weight) AS square"
+        lists = ", ".join(f"groupArray({name}) AS {name}" for name in ("value", "count", "square"))
+        counted = f"SELECT of_version, of_segment, field, value, {sums} FROM {rows} GROUP BY ALL"
+        sql = f"SELECT of_version, of_segment, field, {lists} FROM ({counted})"
     params = {
         "key": wanted.segment,
         "only": list(wanted.only or ()),
@@ -169,17 +174,17 @@ def _statement(relation: Relation, source: FieldMap, wanted: _Wanted, listed: bo
     return f"{sql} GROUP BY of_version, of_segment, field", {**relation.params, **params}
 
 
-def _distribution(part: Totals, source: FieldMap, values: NDArray[Any], counts: Any) -> Distribution:
-    total, squares = part.ok_weights if source.role == "output" else part.weights
+def _distribution(source: FieldMap, found: _Counted) -> Distribution:
+    part, _, values, counts, squares = found
+    total, all_squares = part.ok_weights if source.role == "output" else part.weights
     known = float(len(values)) if counts is None else float(counts.sum())
     missing = total - known if total - known > 1e-9 * total else 0.0
-    if counts is None:
+    if counts is None or squares is None:
         return Distribution.of_sorted(values, missing)
-    effective_rows = total * total / squares if squares else 0.0
-    if source.kind == "cat":
-        return Distribution.of_categories(list(values), list(counts), missing, effective_rows)
+    effective_rows = total * total / all_squares if all_squares else 0.0
     order = np.argsort(values)
-    return Distribution(values[order], counts[order], missing, effective_rows)
+    squares = squares[order] if part.weighted else None
+    return Distribution(values[order], counts[order], missing, effective_rows, squares)
 
 
 def _array(lists: pa.ListArray, at: int) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from core.config.sampling import Sample
 from core.config.types import Strict
 from core.records import Role
 
@@ -26,6 +27,9 @@ class ModelConfig(Strict):
         default={}, description="column names of a tensor with several columns"
     )
     fields: Mapping[str, FieldConfig] = {}
+    sample: Sample | None = Field(
+        default=None, description="share of the predictions that is stored, or rules in order; errors always are"
+    )
 
 
 class DatasetConfig(Strict):

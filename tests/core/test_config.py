@@ -220,7 +220,7 @@ def test_a_file_that_is_not_yaml_is_one_line_that_says_where(text: str) -> None:
 
 def test_an_alias_that_leads_back_to_itself_is_an_error_like_any_other() -> None:
     assert mistakes("models: &a {x: *a}") == [
-        "here.yaml:1: unknown key 'models.x.x'; there are: endpoint, fields, names, namespace"
+        "here.yaml:1: unknown key 'models.x.x'; there are: endpoint, fields, names, namespace, sample"
     ]
 
 

@@ -2,6 +2,7 @@
 
 import doctest
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,9 @@ def distribution(kind, rows, weights=None):
     if kind == "num":
         return numbers
     names = [repr(value + 0.0) for value in numbers.values]  # 0.0 and -0.0 are one number
-    return Distribution.of_categories(names, numbers.counts, numbers.missing, numbers.effective_rows)
+    named = Distribution.of_categories(names, numbers.counts, numbers.missing, numbers.effective_rows)
+    order = sorted(range(len(names)), key=names.__getitem__)
+    return named if numbers.squares is None else replace(named, squares=numbers.squares[order])
 
 
 @st.composite

@@ -90,7 +90,8 @@ def test_weighted_rows_count_as_kishs_effective_rows():
     assert found.score == pytest.approx(np.abs(np.cumsum(steps[np.argsort(values)])).max(), abs=1e-12)
     effective = [w.sum() ** 2 / (w @ w) for w in (weights[:2000], weights[2000:])]
     root = np.sqrt(effective[0] * effective[1] / sum(effective))
-    assert found.p_value == pytest.approx(stats.kstwobign.sf(root * found.score), rel=1e-9)
+    kish = stats.kstwobign.sf(root * found.score)
+    assert kish <= found.p_value < 1.01 * kish  # the weights know nothing of the values, but are not quite even
 
 
 def test_false_alarms_of_weighted_rows_are_not_above_nominal():

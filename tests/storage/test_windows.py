@@ -82,6 +82,35 @@ def test_weights_count_and_make_effective_rows(engine: Engine) -> None:
     a, c = part.fields[Field("a", "num")], part.fields[Field("c", "cat")]
     assert (a.values.tolist(), a.counts.tolist(), a.missing) == ([1, 2], [2, 4], 2)
     assert a.effective_rows == c.effective_rows == pytest.approx(64 / 22)
+    assert a.squares is not None and a.squares.tolist() == [2, 16]
+    known, missing = a.variances
+    assert [*known, missing] == pytest.approx([2 / 64, 16 / 64, 4 / 64])
+
+
+def test_rows_that_all_weigh_one_need_no_squares(engine: Engine) -> None:
+    store(engine, inputs_cat=[[("c", "x")], [("c", "y")]])
+    (part,) = read(engine, of_window(MODEL, HOUR))
+    assert part.fields[Field("c", "cat")].squares is None
+
+
+def test_rows_of_even_weight_and_weighted_samples_are_as_the_traffic_was(engine: Engine) -> None:
+    """A fifth of the traffic, whose value is 1, was kept whole, and of the rest a tenth."""
+    values = [1.0] * 500 + [0.0] * 200
+    store(engine, inputs_num=[[("a", v)] for v in values], weight=[1.0] * 500 + [10.0] * 200)
+    relation = of_window(MODEL, HOUR)
+    everything = matrix(engine, relation, ["a"], Choice(1000))
+    assert everything.values.mean() == pytest.approx(5 / 7)
+    assert everything.values[everything.even].mean() == pytest.approx(0.2, abs=0.08)
+    assert (everything.values[~everything.even] == 1).all() and everything.even.sum() > 200
+    few = matrix(engine, relation, ["a"], Choice(60, "weighted"))
+    assert few.values.mean() == pytest.approx(0.2, abs=0.15)
+    assert few.ids == matrix(engine, relation, ["a"], Choice(60, "weighted")).ids
+
+
+def test_of_even_weights_a_weighted_sample_is_a_plain_one(engine: Engine) -> None:
+    store(engine, inputs_num=[[("a", float(n))] for n in range(300)], weight=10.0)
+    plain, weighted = (matrix(engine, of_window(MODEL, HOUR), ["a"], Choice(50, p)) for p in ("sample", "weighted"))
+    assert plain.ids == weighted.ids and plain.even.all()
 
 
 def test_versions_and_segments_are_parts_of_their_own(engine: Engine) -> None:
