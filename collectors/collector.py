@@ -14,12 +14,13 @@ import pyarrow as pa
 
 from collectors.arrivals import Arrivals, Arrived
 from collectors.building import BUILT_AT_ONCE, Builder
-from collectors.counting import count_stored
+from collectors.counting import count_sampled, count_stored
 from collectors.duplicates import Duplicates, Told
 from collectors.exchanges import Exchange, Group, Naming
 from collectors.ledger import Ledger, Line, Tally, exchange_rows, half_rows, line_of, rows_of, tally
 from collectors.pairing import FOREVER, Pairing, Swept, Waiting
 from collectors.recent import Seen
+from collectors.sampling import EVERYTHING, Sampling
 from collectors.spool import ROWS_PER_INSERT, Outcomes, Spool
 from core.metrics import Metrics
 from core.protocols import START, Position, Sink
@@ -39,6 +40,7 @@ class Ports:
     clock: Callable[[], int]
     ledger: Ledger
     spool_bytes: int
+    sampling: Sampling = EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ class Collector:
     def _take(self, arrived: Arrived) -> None:
         self._builder.add(arrived.exchanges)
         for batch in arrived.batches:
-            self._spool.add(batch)
+            self._keep(batch)
         for letter in arrived.letters:
             self._spool.add_letter(letter)
 
@@ -205,8 +207,16 @@ class Collector:
         self._spool.drain()
 
     def _put(self, group: Group) -> None:
-        self._spool.add(group.batch)
+        self._keep(group.batch)
         self._notice(group.fields)
+
+    def _keep(self, batch: pa.RecordBatch) -> None:
+        """Those rows that are to be stored."""
+        sampled = self._ports.sampling.kept(batch)
+        if len(sampled.dropped):
+            count_sampled(sampled.dropped, self._metrics)
+            self.ledger.settle(rows_of(sampled.dropped), "sampled")
+        self._spool.add(sampled.kept)
 
     def _sweep(self, now: int) -> Swept:
         swept = self._pairing.sweep(now)

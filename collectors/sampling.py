@@ -105,3 +105,6 @@ def _matches(batch: pa.RecordBatch, when: When) -> Bools:
 
 def _bools(mask: pa.BooleanArray) -> Bools:
     return mask.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+EVERYTHING = Sampling(Config())

@@ -18,6 +18,7 @@ from collectors.pairing import Pairing
 from collectors.pump import Pump
 from collectors.receipts import Receipts
 from collectors.replay import Replay
+from collectors.sampling import Sampling
 from collectors.taps import events, rows
 from collectors.taps.events import EventsTap, decoded_again
 from collectors.taps.ports import Ports
@@ -44,7 +45,8 @@ class Collecting:
         decode = partial(decoded_again, limits=config.limits)
         pairing = Pairing(StoreHalves(shared.engine), decode, started=now_micros())
         sink, room = StoreSink(shared.engine), config.limits.spool_bytes
-        ports = collector.Ports(sink, pairing, self.names, metrics, now_micros, self._ledger, room)
+        sampling = Sampling(config)
+        ports = collector.Ports(sink, pairing, self.names, metrics, now_micros, self._ledger, room, sampling)
         collecting = Collector(ports)
         journal = StoreJournal(wal)
         self._intake = Intake(journal, collecting, decode, now_micros)
