@@ -28,17 +28,28 @@ log = logging.getLogger("tidemark.store")
 
 
 class Target(NamedTuple):
-    """A table with the columns `batch` and `received`, partitioned by the day of the column `day`."""
+    """A table with the columns `batch` and `received`, partitioned by the day of the column `day`.
+
+    `name` is the column, if any, whose texts name each row for all time: the same rows are then the same insert
+    wherever they come from.
+    """
 
     table: str
     day: str
+    name: str = ""
+
+    def new_batch(self, rows: pa.RecordBatch) -> int:
+        if not self.name:
+            return randbits(64)
+        names = "".join(rows.column(self.name).to_pylist())
+        return int.from_bytes(blake2b(names.encode(), digest_size=8).digest(), "little")
 
 
 class Inserts:
     """One insert is of one partition, and so one block, one part and one token; each row carries its `batch`.
 
-    A token is drawn at random for each insert and used again only when that insert is tried again, which is told by
-    its rows. So no insert can be taken for another and be discarded, and none is stored twice.
+    A token is drawn at random for each insert of rows without names, and used again only when that insert is tried
+    again, which is told by its rows. So no insert can be taken for another and be discarded, and none is stored twice.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -61,7 +72,7 @@ class Inserts:
         if call.unavailable:  # each further try may cost a timeout
             return
         known = self._doubtful.take(rows)
-        batch = randbits(64) if known is None else known
+        batch = target.new_batch(rows) if known is None else known
         try:
             if known is None or not self._is_there(target, rows, known):
                 self._insert(target, rows, batch)

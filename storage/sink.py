@@ -13,7 +13,7 @@ from storage.ledger import store_ledger
 from storage.recent import newest
 
 PREDICTIONS = Target("predictions", day="time")
-DEAD_LETTERS = Target("dead_letters", day="received")
+DEAD_LETTERS = Target("dead_letters", day="received", name="letter")
 
 
 class StoreSink:
