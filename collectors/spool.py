@@ -21,7 +21,7 @@ ROWS_PER_INSERT = 200_000
 LETTERS_PER_INSERT = 1_000
 # How often refused rows of one insert are divided. It tells some 15 bad rows among 200,000 from the good ones, or 35
 # among 2,000; of more, good neighbours become letters with them, which a replay stores. Each division costs two inserts
-# at most: rows that are all bad cost 501, some 3 s, however many they are. One by one they would take the store for
+# at most: rows that are all bad cost 501, some 5 s, however many they are. One by one they would take the store for
 # half an hour, while the log fills up.
 MOST_DIVISIONS = 250
 
