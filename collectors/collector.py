@@ -88,6 +88,11 @@ class Collector:
         return self.waiting_bytes >= self._ports.spool_bytes
 
     @property
+    def late_rows(self) -> int:
+        """Rows of old days that the last `flush` has held back."""
+        return self._spool.late_rows
+
+    @property
     def half_full(self) -> bool:
         return 2 * self.waiting_bytes >= self._ports.spool_bytes
 
@@ -183,10 +188,10 @@ class Collector:
         self._oldest = self._oldest or self._arrivals.oldest()
         self._metrics.lag.set((now - self._oldest) / 1e6 if self._oldest else 0)
         try:
-            self._store()
+            self._store(now, everything)
             if self._caught_up:
                 self._duplicates.forget()
-            swept = self._sweep(FOREVER if everything else now)
+            swept = self._sweep(now, everything)
             self._store_fields()
         finally:
             self._metrics.waiting_halves.set(len(self._pairing))
@@ -205,9 +210,9 @@ class Collector:
         for letter in arrived.letters:
             self._spool.add_letter(letter)
 
-    def _store(self) -> None:
+    def _store(self, now: int, everything: bool) -> None:
         self._builder.build(self._put)
-        self._spool.drain()
+        self._spool.drain(now, everything)
 
     def _put(self, group: Group) -> None:
         self._keep(group.batch)
@@ -221,13 +226,13 @@ class Collector:
             self.ledger.settle(rows_of(sampled.dropped), "sampled")
         self._spool.add(sampled.kept)
 
-    def _sweep(self, now: int) -> Swept:
-        swept = self._pairing.sweep(now)
+    def _sweep(self, now: int, everything: bool) -> Swept:
+        swept = self._pairing.sweep(FOREVER if everything else now)
         self.ledger.settle(_rows_of(swept.kept), "orphans")
         self.ledger.settle(_rows_of(swept.predicted), "stored")
         if swept.found:
             self._take_found(swept)
-            self._store()
+            self._store(now, everything)
         self._pairing.settle()
         return swept
 

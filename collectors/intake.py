@@ -260,7 +260,8 @@ class Intake:
         with self._lock:
             place, cut = self._place(), self._collector.cut()
         swept = self._collector.flush(everything)
-        self._note(place, cut, swept)
+        if not self._collector.late_rows:  # they are nowhere but in the log
+            self._note(place, cut, swept)
 
     def _place(self) -> Place:
         return Place(self._taken.listed(), self._counted.listed(), Tally(self._backlog))

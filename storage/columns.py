@@ -1,6 +1,6 @@
 """Arrow to and from the bytes that ClickHouse takes and gives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,14 @@ RESULT_FORMAT = "Arrow"
 INSERT_FORMAT = "ArrowStream"
 
 STRINGS = pa.map_(pa.string(), pa.string())
+
+
+def text_array(values: Sequence[str]) -> pa.Array:
+    """Texts as `utf8` makes them."""
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        return pa.array([utf8(value) for value in values], pa.string())
 
 
 def from_result(body: bytes) -> pa.Table:

@@ -9,10 +9,13 @@ import pyarrow as pa
 
 from core.records import TIME, Half, ModelKey, Payload, RequestKey
 from core.times import to_micros
-from storage.columns import STRINGS
+from storage.columns import STRINGS, text_array
 from storage.engine import Engine
+from storage.inserts import insert
 
-_SAME = ("source", "status", "error", "latency", "trace_id", "body")
+_TEXTS = ("source", "error", "trace_id", "kind")
+BYTES_PER_INSERT = 64 << 20  # of bodies; one half may be larger
+HALVES_PER_INSERT = 100_000
 IDS_PER_QUERY = 500  # parameters travel in the URL of a server's query
 
 # Bodies are any bytes, and text columns of a result must be UTF-8.
@@ -59,17 +62,9 @@ class StoreHalves:
         return [half_of(row) for row in rows]
 
     def _insert(self, halves: Sequence[Half], done: int) -> None:
-        columns: dict[str, Any] = {name: [getattr(h, name) for h in halves] for name in (*_SAME, "kind")}
-        for position, name in enumerate(("namespace", "model", "request_id")):
-            columns[name] = [h.key[position] for h in halves]
-        for name in ("time", "received"):
-            columns[name] = pa.array([getattr(h, name) for h in halves], pa.int64()).cast(TIME)
-        for name in ("tags", "headers"):
-            columns[name] = pa.array([list(dict(getattr(h, name)).items()) for h in halves], STRINGS)
-        columns["status"] = pa.array(columns["status"], pa.uint16())
-        columns["body"] = pa.array([b"" if done else h.body for h in halves], pa.binary())
-        columns["done"] = pa.array([done] * len(halves), pa.uint8())
-        self._engine.insert("halves", pa.table(columns))
+        """A half that is inserted twice is one."""
+        for some in _by_bytes(halves):
+            insert(self._engine, "halves", _table(some, done))
 
 
 def _by_model(keys: Collection[RequestKey]) -> Iterator[tuple[ModelKey, list[str]]]:
@@ -80,6 +75,31 @@ def _by_model(keys: Collection[RequestKey]) -> Iterator[tuple[ModelKey, list[str
     for model, ids in found.items():
         for start in range(0, len(ids), IDS_PER_QUERY):
             yield model, ids[start : start + IDS_PER_QUERY]
+
+
+def _by_bytes(halves: Sequence[Half]) -> Iterator[Sequence[Half]]:
+    start = size = 0
+    for end, half in enumerate(halves):
+        size += len(half.body)
+        if end > start and (size > BYTES_PER_INSERT or end - start >= HALVES_PER_INSERT):
+            yield halves[start:end]
+            start, size = end, len(half.body)
+    yield halves[start:]
+
+
+def _table(halves: Sequence[Half], done: int) -> pa.Table:
+    columns: dict[str, Any] = {name: text_array([getattr(h, name) for h in halves]) for name in _TEXTS}
+    for position, name in enumerate(("namespace", "model", "request_id")):
+        columns[name] = text_array([h.key[position] for h in halves])
+    for name in ("time", "received"):
+        columns[name] = pa.array([getattr(h, name) for h in halves], pa.int64()).cast(TIME)
+    for name in ("tags", "headers"):
+        columns[name] = pa.array([list(dict(getattr(h, name)).items()) for h in halves], STRINGS)
+    columns["latency"] = pa.array([h.latency for h in halves], pa.float64())
+    columns["status"] = pa.array([h.status for h in halves], pa.uint16())
+    columns["body"] = pa.array([b"" if done else h.body for h in halves], pa.binary())
+    columns["done"] = pa.array([done] * len(halves), pa.uint8())
+    return pa.table(columns)
 
 
 def half_of(row: dict[str, Any]) -> Half:

@@ -102,7 +102,9 @@ def insert_with_rows(text: str) -> Insert | None:
 def insert_into(table: str, columns: Sequence[str], token: str, rows_format: str) -> Insert:
     """The INSERT of a block of columns."""
     into = f"INSERT INTO {_quoted_name(table)} ({', '.join(map(_quoted_name, columns))})"
-    return Insert(into, f"SETTINGS insert_deduplication_token = {_quoted_text(token)}", rows_format)
+    # Newer servers gather inserts of several clients into blocks of their own (seen as a default in 26.9).
+    settings = f"SETTINGS insert_deduplication_token = {_quoted_text(token)}, async_insert = 0"
+    return Insert(into, settings, rows_format)
 
 
 def _outermost(found: Iterable[Token]) -> Iterator[Token]:

@@ -100,10 +100,14 @@ def test_rows_the_store_refuses_become_letters_at_once_and_cost_no_others() -> N
     taking = collector(sink := ScriptedSink(refused="m"), metrics=(metrics := Metrics()))
     taking.rows(batch("a", "b"), [])
     taking.close()
-    [dead] = sink.letters
-    assert (dead.reason, dead.model, dead.detail, sink.batches) == ("store_refused", "m", "no such column", [])
-    assert pa.ipc.open_stream(dead.body).read_all().column("id").to_pylist() == ["a", "b"]
-    assert counted(metrics, "tidemark_dead_letters_total") == 1
+    assert {(dead.reason, dead.model, dead.detail) for dead in sink.letters} == {
+        ("store_refused", "m", "no such column")
+    }
+    assert [pa.ipc.open_stream(dead.body).read_all().column("id").to_pylist() for dead in sink.letters] == [
+        ["a"],
+        ["b"],
+    ]
+    assert (counted(metrics, "tidemark_dead_letters_total"), sink.batches) == (2, [])
     assert counted(metrics, "tidemark_predictions_stored_total") == 0
 
 
@@ -113,7 +117,7 @@ def test_many_refused_rows_are_letters_that_can_be_kept_whole() -> None:
     taking.rows(wide.batch, wide.fields)
     taking.flush()
     kept = [id for dead in sink.letters for id in pa.ipc.open_stream(dead.body).read_all().column("id").to_pylist()]
-    assert kept == [f"r-{row}" for row in range(40)]
+    assert sorted(kept) == sorted(f"r-{row}" for row in range(40))
     assert max(len(dead.body) for dead in sink.letters) < 2**20
 
 

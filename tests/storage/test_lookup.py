@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from test_sink import NOW, rows
 
+from core.days import DAY_MICROS
 from core.errors import Rejected
 from core.records import FieldInfo, ModelKey
 from core.times import from_micros
@@ -14,7 +15,7 @@ from storage.chdb_engine import EmbeddedEngine
 from storage.cursor import pack, unpack
 from storage.engine import Engine
 from storage.lookup import PAGE_KEY, Filter, Wanted, find, list_predictions, models, traffic
-from storage.sink import DAY_MICROS, StoreSink
+from storage.sink import StoreSink
 
 
 def ids(found: list[dict[str, Any]]) -> list[str]:

@@ -110,7 +110,8 @@ def test_an_insert_goes_out_once_with_its_token() -> None:
         inserts(store)
         store.close()
     assert len(peer.lied_to) == 1
-    assert "INSERT INTO `t` (`name`) SETTINGS insert_deduplication_token = 't-1' FORMAT ArrowStream" in peer.lied_to[0]
+    settings = "insert_deduplication_token = 't-1', async_insert = 0"
+    assert f"INSERT INTO `t` (`name`) SETTINGS {settings} FORMAT ArrowStream" in peer.lied_to[0]
 
 
 def test_nobody_there_is_unavailable_and_says_where() -> None:

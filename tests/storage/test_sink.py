@@ -6,10 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from core.days import DAY_MICROS
 from core.records import LETTER_BYTES, NAME, PREDICTIONS, TIME, DeadLetter, FieldInfo, ModelKey
 from storage.chdb_engine import EmbeddedEngine
 from storage.engine import Engine
-from storage.sink import DAY_MICROS, ROWS_PER_INSERT, StoreSink
+from storage.inserts import ROWS_PER_INSERT
+from storage.sink import StoreSink
 
 NOW = 1_800_000_000_000_000
 
@@ -40,12 +42,6 @@ def test_a_prediction_comes_back_as_it_was_stored(store: Engine, engine: Embedde
     assert repr(found.to_pylist(maps_as_pydicts="strict")) == repr(batch.to_pylist(maps_as_pydicts="strict"))
 
 
-def test_an_insert_tried_again_is_stored_once(store: Engine, engine: EmbeddedEngine) -> None:
-    for _ in range(3):
-        StoreSink(store).store(rows("a", "b"))
-    assert count(engine) == 2
-
-
 @pytest.mark.parametrize(
     "other",
     [
@@ -62,13 +58,6 @@ def test_other_rows_under_the_same_ids_are_not_taken_for_those(engine: EmbeddedE
     StoreSink(engine).store(rows("a", "b"))
     StoreSink(engine).store(rows("a", "b", **other))
     assert count(engine) == 4
-
-
-def test_the_same_rows_out_of_a_larger_batch_are_the_same_insert(engine: EmbeddedEngine) -> None:
-    batch = rows("a", "b", "c", time=[NOW, NOW + DAY_MICROS, NOW + DAY_MICROS])
-    StoreSink(engine).store(batch.slice(1))
-    StoreSink(engine).store(batch.filter(pa.array([False, True, True])))
-    assert count(engine) == 2
 
 
 def test_rows_of_many_days_are_stored(engine: EmbeddedEngine) -> None:
@@ -138,6 +127,26 @@ def test_a_dead_letter_keeps_any_bytes_and_any_words(engine: EmbeddedEngine) -> 
 def test_a_large_batch_is_stored_whole_by_several_inserts_at_once(engine: Engine) -> None:
     ids = [str(n) for n in range(ROWS_PER_INSERT + 10)]
     StoreSink(engine).store(rows(*ids))
-    StoreSink(engine).store(rows(*ids))  # tried again: the same inserts
     assert count(engine) == len(ids)
     assert engine.rows("SELECT uniqExact(batch) AS inserts FROM predictions") == [{"inserts": 2}]
+
+
+@pytest.mark.parametrize("width", [1, 3000], ids=["narrow", "wide"])
+def test_one_insert_is_one_part_of_one_day_and_one_batch(store: Engine, engine: EmbeddedEngine, width: int) -> None:
+    engine.command("SYSTEM STOP MERGES predictions")
+    n = 120_000 if width == 1 else 8_000
+    lists = pa.ListArray.from_arrays(
+        pa.array(np.arange(n + 1, dtype=np.int32) * width), pa.array(np.zeros(n * width, np.float32))
+    )
+    names = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), ["v"])
+    vectors = pa.MapArray.from_arrays(
+        pa.array(np.arange(n + 1, dtype=np.int32)), names, lists, PREDICTIONS.field("inputs_vec").type
+    )
+    batch = rows(*map(str, range(n)), time=[NOW + row % 2 * DAY_MICROS for row in range(n)])
+    StoreSink(store).store(batch.set_column(batch.schema.get_field_index("inputs_vec"), "inputs_vec", vectors))
+    parts = engine.rows(
+        "SELECT _part, uniqExact(batch) AS batches, uniqExact(toDate(time)) AS days FROM predictions GROUP BY _part"
+    )
+    assert {(part["batches"], part["days"]) for part in parts} == {(1, 1)}
+    assert [{"n": len(parts)}] == engine.rows("SELECT uniqExact(batch) AS n FROM predictions")
+    assert count(engine) == n and len(parts) == 2
