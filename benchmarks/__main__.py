@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks import bulk, ks, lookup, pairs, start, tap
+from benchmarks import bulk, delivery, ks, log, lookup, pairs, start, tap
 from benchmarks.table import Row, markdown
 
 BENCHMARKS: Mapping[str, Callable[[], list[Row]]] = {
@@ -14,6 +14,8 @@ BENCHMARKS: Mapping[str, Callable[[], list[Row]]] = {
     "bulk": bulk.run,
     "pairs": pairs.run,
     "tap": tap.run,
+    "log": log.run,
+    "delivery": delivery.run,
     "ks": ks.run,
     "lookup": lookup.run,
 }

@@ -40,6 +40,7 @@ async def main(port: int, predictions: int, connections: int, per_second: int = 
     start = time.perf_counter()
     for sender in senders:
         await loop.create_connection(lambda sender=sender: sender, "127.0.0.1", port)  # type: ignore[misc]
+        await asyncio.sleep(gap / connections)  # one after the other, not all at the same moments
     await asyncio.gather(*(sender.done for sender in senders))
     seconds = time.perf_counter() - start
     latencies = sorted(answers.latencies)

@@ -4,6 +4,7 @@ import gc
 import ipaddress
 import logging
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from core.errors import ConfigError
 from tidemark.app import ASGI
 from tidemark.tls import check_files, fingerprint
 
+SWITCH_SECONDS = 0.001  # how long the thread that builds may keep the one that answers waiting; 5 ms by default
 STOP_SECONDS = 2  # how long calls under way may take to end once a stop was asked for
 
 log = logging.getLogger("tidemark")
@@ -100,6 +102,7 @@ def _calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 class _Server(uvicorn.Server):

@@ -4,10 +4,11 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from prometheus_client import generate_latest
+from prometheus_client import Histogram, generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -23,6 +24,8 @@ PROMISED = {
     "tidemark_predictions_stored_total": {"namespace", "model"},
     "tidemark_dead_letters_total": {"reason"},
     "tidemark_ingest_lag_seconds": set(),
+    "tidemark_ledger_difference": {"unit"},
+    "tidemark_tap_logged_seconds": {"tap"},
     "tidemark_inference_total": {"namespace", "model", "version", "status"},
     "tidemark_inference_latency_seconds": {"namespace", "model", "version"},
     "tidemark_score": FINDING,
@@ -36,7 +39,8 @@ def used() -> Metrics:
     metrics = Metrics()
     for metric in vars(metrics).values():
         if isinstance(metric, MetricWrapperBase):
-            (metric.labels(*metric._labelnames) if metric._labelnames else metric).inc()
+            series: Any = metric.labels(*metric._labelnames) if metric._labelnames else metric
+            series.observe(0.01) if isinstance(metric, Histogram) else series.inc()
     metrics.inference_latency.observe_many(("default", "income", "1"), np.array([0.001, 0.2, 60.0]))
     return metrics
 
