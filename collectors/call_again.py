@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import orjson
 
 from collectors.collector import Accepted
-from collectors.intake import Frames, Into
+from collectors.into import Frames, Into
 from collectors.items import Letters
 from collectors.receipts import Receipt
 from collectors.rows.scalars import ids_from

@@ -43,7 +43,7 @@ class Ports:
     sampling: Sampling = EVERYTHING
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """How many rows were new, and how many had been sent before with the same content."""
 
@@ -51,6 +51,8 @@ class Accepted:
     duplicate: int
 
     def __add__(self, other: "Accepted") -> "Accepted":
+        if not self.accepted and not self.duplicate:
+            return other
         return Accepted(self.accepted + other.accepted, self.duplicate + other.duplicate)
 
 
@@ -103,7 +105,8 @@ class Collector:
                 other = found.response if found.request is half else found.request
                 assert other is not None
                 self._arrivals.exchange(found)
-                self.ledger.count(line, "accepted", exchange_rows(found) - half_rows(other))
+                if more := exchange_rows(found) - half_rows(other):
+                    self.ledger.count(line, "accepted", more)
             elif found is Seen.DUPLICATE:
                 self._metrics.duplicates.labels(line.namespace, line.model).inc()
             else:

@@ -10,11 +10,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from collectors.collector import Accepted, Collector, Cut
 from collectors.duplicates import Told
 from collectors.fairness import FAIR_FROM, FairShare
+from collectors.into import Frames
 from collectors.items import Halves, Item, Letters, Rows
 from collectors.journal import frames_of, holds_halves, read_frame
 from collectors.ledger import Entry, Tally
@@ -32,22 +33,7 @@ WATCHED_FROM = FAIR_FROM / 2  # of the log: below nobody needs to know who sends
 
 log = logging.getLogger("tidemark.collector")
 
-Frames = Sequence[tuple[Item, bytes]]
-
-
-class Into(Protocol):
-    """Where a tap brings what it accepts and what it refuses."""
-
-    async def accept(
-        self, frames: Frames, receipt: Receipt | None = None, known: Callable[[], Awaitable[None]] | None = None
-    ) -> Accepted:
-        """Overloaded when the log is full, Rejected when it never takes one of the frames.
-
-        The collector is given them after `known`, when there is something more to be known.
-        """
-
-    async def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Letters of what was refused."""
+NONE = Accepted(0, 0)
 
 
 class Place(NamedTuple):
@@ -67,6 +53,7 @@ class Intake:
         self._journal, self._collector, self._decode, self._clock = journal, collector, decode, clock
         self._lock = collector.lock
         self._shares = FairShare(time.monotonic)
+        self._crowded = False
         self._behind = True
         self._claimed = journal.trimmed  # the last frame that is taken, or will be in a moment
         self._newest = journal.trimmed  # the last frame that a call has written
@@ -81,21 +68,20 @@ class Intake:
 
         Rows that memory has no room for are accepted before anyone has looked whether they are duplicates.
         """
-        accepted = Accepted(0, 0)
+        accepted = NONE
         for item, frame in frames:
-            self._check_share(item, len(frame))
+            if self._crowded:
+                self._check_share(item, len(frame))
             position = await self._journal.append(frame)
-            if self._claims(item, position, receipt):
-                accepted += await self._take_on(item, position, known)
+            if known or _is_large(item):
+                accepted += await self._take_on(item, position, receipt, known)
             else:
-                accepted += Accepted(item.rows.total(), 0)
+                accepted += self._take_at_once(item, position, receipt)
         return accepted
 
     def _check_share(self, item: Item, size_bytes: int) -> None:
         """When the log fills, those who take most of it are shed first."""
         waiting, limit = self._journal.waiting_bytes, self._journal.limit_bytes
-        if waiting < WATCHED_FROM * limit:
-            return
         for namespace in item.namespaces:
             self._shares.check(namespace, size_bytes // len(item.namespaces), waiting, limit)
 
@@ -107,39 +93,52 @@ class Intake:
             for letter in letters:
                 self._collector.dead_letter(letter)
 
-    async def _take_on(self, item: Item, position: Position, known: Callable[[], Awaitable[None]] | None) -> Accepted:
-        """What was claimed is taken, whatever happens."""
-        if isinstance(item, Rows) and len(item.batch) > LARGE_ROWS:
-            return await asyncio.to_thread(self._take, item, position)
+    def _take_at_once(self, item: Item, position: Position, receipt: Receipt | None) -> Accepted:
+        with self._lock:
+            if not self._claims(item, position, receipt):
+                return Accepted(item.rows.total(), 0)
+            before, self._claimed = self._claimed, position
+            self._taken.add(before, position)
+            return self._hand_over(item, before)
+
+    async def _take_on(
+        self,
+        item: Item,
+        position: Position,
+        receipt: Receipt | None,
+        known: Callable[[], Awaitable[None]] | None,
+    ) -> Accepted:
+        """What is claimed now is taken later, whatever happens."""
+        with self._lock:
+            if not self._claims(item, position, receipt):
+                return Accepted(item.rows.total(), 0)
+            self._open[position], self._claimed = self._claimed, position
         try:
             if known:
                 await known()
         finally:
-            accepted = self._take(item, position)
+            large = asyncio.to_thread(self._take, item, position) if _is_large(item) else None
+            accepted = await large if large else self._take(item, position)
         return accepted
 
     def _claims(self, item: Item, position: Position, receipt: Receipt | None) -> bool:
-        """Whether this call takes its frame on; else it is read in the log. Calls come here in the order of the log."""
-        with self._lock:
-            if position not in self._counted:
-                self._count(item, receipt)
-                self._counted.add(self._newest, position)
-            elif receipt:
-                receipt.counted(item.events)
-            self._newest = position
-            if self._behind or position in self._taken:
-                return False
-            if self._collector.full:
-                self._behind = True
-                return False
-            self._open[position] = self._claimed
-            self._claimed = position
-            return True
+        """Whether a call may take its frame on; else it is read in the log. Calls come here in the order of the log."""
+        if position not in self._counted:
+            self._count(item, receipt)
+            self._counted.add(self._newest, position)
+        elif receipt:
+            receipt.counted(item.events)
+        self._newest = position
+        if self._behind or position in self._taken:
+            return False
+        self._behind = self._collector.full
+        return not self._behind
 
     def _count(self, item: Item, receipt: Receipt | None) -> None:
         ledger, rows = self._collector.ledger, item.rows
-        ledger.count_all({"accepted": rows})
-        self._backlog.update(rows)
+        if rows:
+            ledger.count_all({"accepted": rows})
+            self._backlog.update(rows)
         if receipt:
             receipt.became("accepted", item.events)
         else:
@@ -155,7 +154,8 @@ class Intake:
 
     def _hand_over(self, item: Item, before: Position, told: Told | None = None) -> Accepted:
         """An error of our own costs a dead letter; nobody is left to be told."""
-        self._backlog.subtract(item.rows)
+        if rows := item.rows:
+            self._backlog.subtract(rows)
         try:
             return self._put(item, before, told)
         except Exception as error:
@@ -178,7 +178,11 @@ class Intake:
                 collector.dead_letter(letter)
         else:
             collector.exchange(item.exchange)
-        return Accepted(item.rows.total(), 0)
+        return NONE
+
+    def watch(self) -> None:
+        """See whether the log fills; too slow to do for every event."""
+        self._crowded = self._journal.waiting_bytes >= WATCHED_FROM * self._journal.limit_bytes
 
     @property
     def behind(self) -> bool:
@@ -267,6 +271,10 @@ class Intake:
         counts = self._collector.ledger.noted()
         note = Note(*place, [one.mark for one in waiting], cut.recent, counts)
         self._journal.trim(min([place.taken[0][1], *(one.before for one in waiting)]), written(note))
+
+
+def _is_large(item: Item) -> bool:
+    return isinstance(item, Rows) and len(item.batch) > LARGE_ROWS
 
 
 def _named(item: Item) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from collectors.exchanges import Exchange
 from collectors.ledger import Tally, exchange_rows, line_of, rows_of
 from core.records import DeadLetter, FieldInfo, Half
 
+NO_ROWS = Tally()
+
 
 class Halves(NamedTuple):
     """Requests and responses that came each on its own, at least one."""
@@ -29,7 +31,7 @@ class Halves(NamedTuple):
 
     @property
     def rows(self) -> Tally:
-        return Tally()
+        return NO_ROWS
 
     @property
     def namespaces(self) -> set[str]:
@@ -95,7 +97,7 @@ class Letters(NamedTuple):
 
     @property
     def rows(self) -> Tally:
-        return Tally()
+        return NO_ROWS
 
     @property
     def namespaces(self) -> set[str]:

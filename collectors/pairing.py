@@ -183,9 +183,8 @@ class Pairing:
 
 def mark(half: Half) -> int:
     """64 bits that tell a half from others, over restarts."""
-    digest = blake2b("\0".join((*half.key, half.kind)).encode("utf-8", "surrogatepass"), digest_size=8)
-    digest.update(half.body)
-    return int.from_bytes(digest.digest(), "little")
+    said = f"{half.key.namespace}\0{half.key.model}\0{half.key.request_id}\0{half.kind}\0"
+    return int.from_bytes(blake2b(said.encode("utf-8", "surrogatepass") + half.body, digest_size=8).digest(), "little")
 
 
 def half_bytes(half: Half) -> int:

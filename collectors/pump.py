@@ -49,6 +49,7 @@ class Pump:
     def _turn(self) -> bool:
         """Whether there is nothing more to do for now."""
         self._collector.build()
+        self._intake.watch()
         more = self._intake.behind and self._intake.read_on()
         if more or self._collector.fills_an_insert or time.monotonic() >= self._due:
             self._flush()

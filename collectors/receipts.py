@@ -27,6 +27,8 @@ class Receipt:
 
     def holds(self, events: int) -> None:
         """The call turned out to carry so many events."""
+        if events == 1:
+            return
         self._receipts.ledger.begin(self._receipts.line, events - 1)
         self._left += events - 1
 

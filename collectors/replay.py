@@ -13,7 +13,7 @@ import pyarrow as pa
 from collectors.call_again import MakeTap, call_again
 from collectors.counting import count_stored
 from collectors.exchanges import Exchange, Naming, to_rows
-from collectors.intake import Into
+from collectors.into import Into
 from collectors.items import Called, Item, Rows
 from collectors.journal import read_frame
 from collectors.ledger import Ledger, Line

@@ -14,10 +14,16 @@ class Spans:
         self._spans = sorted(spans)
 
     def __contains__(self, position: Position) -> bool:
+        if position > self._spans[-1][1]:
+            return False
         return any(after < position <= upto for after, upto in self._spans)
 
     def add(self, after: Position, upto: Position) -> None:
         """Stretches that touch become one."""
+        start, end = self._spans[-1]
+        if end == after:  # as nearly always
+            self._spans[-1] = (start, upto)
+            return
         merged: list[Span] = []
         for span in sorted([*self._spans, (after, upto)]):
             if merged and span[0] <= merged[-1][1]:

@@ -10,7 +10,8 @@ from collectors import collector, replay
 from collectors.books import Books
 from collectors.call_again import MakeTap
 from collectors.collector import Collector
-from collectors.intake import Intake, Into
+from collectors.intake import Intake
+from collectors.into import Into
 from collectors.ledger import Ledger
 from collectors.masking.masks import Masks
 from collectors.naming import Names

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from collectors.cloudevents import Event, half_kind, identity, read, status, tags
 from collectors.formats import decode
-from collectors.intake import Frames
+from collectors.into import Frames
 from collectors.items import Halves, Item, Letters
 from collectors.journal import frames_of
 from collectors.receipts import Receipt

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collectors.intake import Into
+from collectors.into import Into
 from collectors.masking.masks import NO_MASKS, Masks
 from collectors.receipts import Receipts
 from core.config import Limits

@@ -9,7 +9,7 @@ from uuid import uuid4
 from collectors.exchanges import Exchange
 from collectors.formats import decode, error_text
 from collectors.formats.body import unzip
-from collectors.intake import Frames, Into
+from collectors.into import Frames, Into
 from collectors.items import Called, Item, Letters
 from collectors.journal import frames_of
 from collectors.masking.masks import NO_MASKS, Masks

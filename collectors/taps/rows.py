@@ -6,7 +6,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from collectors.formats.body import unzip
-from collectors.intake import Frames
+from collectors.into import Frames
 from collectors.items import Item, Letters, Rows
 from collectors.journal import frames_of
 from collectors.naming import Names
