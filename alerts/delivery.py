@@ -1,6 +1,6 @@
 """Rules on what comes in and is stored; the same for every configuration.
 
-The limits are where a person should look, not where data is lost: senders notice nothing until the spool is full.
+The limits are where a person should look, not where data is lost: senders notice nothing until the log is full.
 """
 
 from datetime import timedelta
@@ -18,6 +18,8 @@ _INGEST_STOPPED = (
 )
 _SHED = grown(selector("tidemark_events_total", outcome="shed"), "5m")
 _DEAD_LETTERS = grown("tidemark_dead_letters_total", "10m")
+_REFUSED_CALLS = grown("tidemark_refused_calls_total", "10m")
+_LOG_USED = "max by (instance) (tidemark_log_bytes / tidemark_log_limit_bytes)"
 _FAILED_RUNS = grown(selector("tidemark_runs_total", status="failed"), "1h")
 _MODEL = "{{ $labels.namespace }}/{{ $labels.model }}"
 
@@ -42,7 +44,30 @@ DELIVERY = (
         "max by (instance) (tidemark_ingest_lag_seconds) > 30",
         "page",
         "Predictions have waited {{ $value | humanizeDuration }} to be stored",
-        "The store takes less than comes in; when the spool is full, senders get 503 and predictions are lost.",
+        "The store is away or takes less than comes in. What waits is in the write-ahead log, nothing is lost yet.",
+        timedelta(minutes=2),
+    ),
+    Rule(
+        "TidemarkLogFilling",
+        f"{_LOG_USED} > 0.5",
+        "page",
+        "The write-ahead log is {{ $value | humanizePercentage }} full",
+        "More than half of wal.bytes waits for the store: those who send most get 503 now, everybody when it is full.",
+        timedelta(minutes=5),
+    ),
+    Rule(
+        "TidemarkLogDamaged",
+        "max by (instance) (tidemark_log_damaged_bytes) > 0",
+        "page",
+        "{{ $value | humanize1024 }}B of the write-ahead log cannot be read",
+        "Events in them were acknowledged and may be lost; the bytes are kept in the log's quarantine.",
+    ),
+    Rule(
+        "TidemarkLedgerDifference",
+        "max by (instance, unit) (tidemark_ledger_difference) != 0",
+        "page",
+        "{{ $value | humanize }} {{ $labels.unit }}s are neither stored nor accounted for",
+        "What was received and what became of it differ: something was lost or stored twice. /api/ledger says where.",
         timedelta(minutes=2),
     ),
     Rule(
@@ -50,14 +75,21 @@ DELIVERY = (
         f"sum by (tap) ({_SHED}) > 0",
         "page",
         "{{ $value | humanize }} events at tap {{ $labels.tap }} were not accepted",
-        "The spool is full; senders that do not try again have lost these predictions.",
+        "The log is full, its disk is, or too many called at once; who does not send again has lost these predictions.",
+    ),
+    Rule(
+        "TidemarkCallsRefused",
+        f"sum by (reason) ({_REFUSED_CALLS}) > 10",
+        "ticket",
+        "{{ $value | humanize }} calls were refused: {{ $labels.reason }}",
+        "A sender's token is wrong or missing, or a limit is too low. What these calls carried is not stored.",
     ),
     Rule(
         "TidemarkDeadLetters",
         f"sum by (reason) ({_DEAD_LETTERS}) > 10",
         "ticket",
         "{{ $value | humanize }} payloads could not be read: {{ $labels.reason }}",
-        "They are kept in the table dead_letters with their bytes; the predictions in them are not stored.",
+        "The predictions in them are not stored. They are kept with their bytes; mend the cause, then replay them.",
     ),
     Rule(
         "TidemarkRunsFailing",

@@ -70,7 +70,11 @@ class Metrics:
         )
         self.log_bytes = gauge(
             "tidemark_log_bytes",
-            "What the write-ahead log holds; rises while the store is away, up to wal.bytes, then events are shed.",
+            "What the write-ahead log takes on disk; rises while the store is away, up to its limit, then events are"
+            " shed. Up to one segment of it may be stored already.",
+        )
+        self.log_limit_bytes = gauge(
+            "tidemark_log_limit_bytes", "What the write-ahead log may take on disk: wal.bytes. It never changes."
         )
         self.log_damaged_bytes = gauge(
             "tidemark_log_damaged_bytes",

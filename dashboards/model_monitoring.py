@@ -5,7 +5,7 @@ from itertools import count
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models.dashboard import Dashboard, DashboardCursorSync
 
-from dashboards import findings, traffic
+from dashboards import delivery, findings, traffic
 from dashboards.panels import Panels
 from dashboards.variables import variables
 
@@ -39,5 +39,6 @@ def _rows() -> dict[str, Panels]:
         "Drift": findings.drift(),
         "Outliers": findings.outliers(),
         "Findings": findings.findings(),
-        "Delivery": traffic.delivery(),
+        "Delivery": delivery.delivery(),
+        "Ledger": delivery.ledger(),
     }

@@ -108,3 +108,11 @@ FAILED_INFERENCES = f"""SELECT time, id, version, source, status, error, latency
 FROM {_PREDICTIONS} AND {_FAILED}
 ORDER BY time DESC
 LIMIT 100"""
+
+_WORDS = ("accepted", "stored", "duplicate", "conflict", "sampled", "dead_lettered", "orphans", "in_flight")
+_COUNTS = ", ".join(f"counts['{word}'] AS {word}" for word in _WORDS)
+LEDGER = f"""SELECT time, left(collector, 8) AS collector, tap,
+  {_COUNTS}, difference
+FROM tidemark.ledger FINAL
+WHERE $__timeFilter(time) AND {_MODEL} AND unit = 'row'
+ORDER BY tap, collector"""

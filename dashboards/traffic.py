@@ -1,4 +1,4 @@
-"""Panels on what comes in, how it was answered, and whether it is stored."""
+"""Panels on what comes in and how it was answered."""
 
 from dashboards import queries
 from dashboards.panels import Panels, graph, number, red_at
@@ -65,26 +65,5 @@ def answers() -> Panels:
             "Share of predictions answered with an error, which is stored too. A rise means that users get errors.",
             "percentunit",
             Sql(queries.FAILED_SHARE, "timeseries"),
-        ),
-    ]
-
-
-def delivery() -> Panels:
-    refused = 'sum by (tap, outcome) (rate(tidemark_events_total{outcome!="accepted"}[$__rate_interval]))'
-    dead = "sum by (reason) (rate(tidemark_dead_letters_total[$__rate_interval]))"
-    return [
-        graph(
-            "Waiting to be stored",
-            "Age of the oldest prediction accepted and not yet stored. A rise means that the store is too slow.",
-            "s",
-            promql("max by (instance) (tidemark_ingest_lag_seconds)", "{{instance}}"),
-        ),
-        graph(
-            "Not accepted",
-            "Events a second that were refused, shed or dead-lettered, of all models. Shed events are lost unless the "
-            "sender tries again; dead letters are kept with their bytes. A rise means predictions that are not stored.",
-            "reqps",
-            promql(refused, "{{tap}} {{outcome}}"),
-            promql(dead, "dead letter: {{reason}}", "B"),
         ),
     ]

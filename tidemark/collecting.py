@@ -67,6 +67,7 @@ class Collecting:
         self.replay = Replay(
             replay.Ports(self._intake, taps, sink, self.names, decode, metrics, kept, self._ledger, now_micros)
         )
+        metrics.log_limit_bytes.set(wal.most_bytes)
         metrics.log_bytes.set_function(lambda: wal.counters().bytes)
         metrics.log_damaged_bytes.set_function(lambda: wal.counters().damaged.bytes)
 

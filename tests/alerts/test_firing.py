@@ -35,6 +35,7 @@ RUNS = f'tidemark_runs_total{{{FRAUD},monitor="fraud.rows",status="done"}}'
 LAST_RUN = f'tidemark_last_run_timestamp_seconds{{{MODEL},monitor="income-drift"}}'
 LAST_RECEIVED = f"tidemark_last_received_timestamp_seconds{{{MODEL}}}"
 SEEN = {LAST_RUN: "0+60x2000"}  # keeps TidemarkMonitorMissing quiet where it is not the subject
+LOG_BYTES, LOG_LIMIT = 'tidemark_log_bytes{instance="a"}', 'tidemark_log_limit_bytes{instance="a"}'
 STORED = f"tidemark_predictions_stored_total{{{FRAUD}}}"
 
 # alert, minutes until looked, series at one-minute steps, whether it fires
@@ -104,6 +105,17 @@ CASES: list[tuple[str, int, dict[str, str], bool]] = [
     ),
     ("TidemarkStoreBehind", 5, {'tidemark_ingest_lag_seconds{instance="a"}': "5+20x10"}, True),
     ("TidemarkStoreBehind", 5, {'tidemark_ingest_lag_seconds{instance="a"}': "0.2x3 45 0.3x10"}, False),
+    ("TidemarkLogFilling", 15, {LOG_BYTES: "100x5 900x20", LOG_LIMIT: "1000x30"}, True),
+    ("TidemarkLogFilling", 12, {LOG_BYTES: "100x5 900x3 100x20", LOG_LIMIT: "1000x30"}, False),
+    ("TidemarkLogFilling", 15, {LOG_BYTES: "500x30", LOG_LIMIT: "1000x30"}, False),
+    ("TidemarkLogDamaged", 5, {'tidemark_log_damaged_bytes{instance="a"}': "0x3 4096x10"}, True),
+    ("TidemarkLogDamaged", 5, {'tidemark_log_damaged_bytes{instance="a"}': "0x10"}, False),
+    ("TidemarkLogDamaged", 9, {'tidemark_log_damaged_bytes{instance="a"}': "4096x5 0x10"}, False),
+    ("TidemarkLedgerDifference", 6, {'tidemark_ledger_difference{instance="a",unit="row"}': "0x3 2x10"}, True),
+    ("TidemarkLedgerDifference", 6, {'tidemark_ledger_difference{instance="a",unit="row"}': "0x3 2 0x10"}, False),
+    ("TidemarkLedgerDifference", 6, {'tidemark_ledger_difference{instance="a",unit="event"}': "0x10"}, False),
+    ("TidemarkCallsRefused", 15, {'tidemark_refused_calls_total{reason="no_token"}': "_x12 50x10"}, True),
+    ("TidemarkCallsRefused", 15, {'tidemark_refused_calls_total{reason="no_token"}': "0x10 4x10"}, False),
     ("TidemarkEventsShed", 8, {'tidemark_events_total{tap="income",outcome="shed"}': "_x5 3x10"}, True),
     ("TidemarkEventsShed", 8, {'tidemark_events_total{tap="income",outcome="accepted"}': "0+9x10"}, False),
     ("TidemarkEventsShed", 20, {'tidemark_events_total{tap="income",outcome="shed"}': "0 3x30"}, False),

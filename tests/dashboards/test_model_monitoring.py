@@ -47,7 +47,7 @@ def test_every_panel_has_an_id_of_its_own_a_title_and_says_what_it_means() -> No
 
 def test_every_graph_and_number_has_a_unit() -> None:
     units = {p["fieldConfig"]["defaults"].get("unit") for p in PANELS if p["type"] != "table"}
-    assert units == {"s", "reqps", "percentunit", "short"}
+    assert units == {"s", "reqps", "percentunit", "short", "bytes"}
 
 
 def test_every_query_goes_to_a_data_source_that_the_reader_chooses() -> None:

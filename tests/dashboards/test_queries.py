@@ -13,6 +13,7 @@ from core.findings import Explanation, Finding, RowScore, Run, Score, Window
 from dashboards.publish import as_json
 from storage import open_engine
 from storage.engine import Engine
+from storage.ledger import store_ledger
 from storage.migrate import migrate
 from storage.outcomes import Outcome, save
 
@@ -38,6 +39,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     for _ in range(2):
         engine.command(PREDICTIONS, {"now": NOW.timestamp()})
     engine.command("INSERT INTO models (namespace, model, field) VALUES ('default', 'income', 'age')")
+    store_ledger(engine, "c0ffee00" * 4, [LEDGER])
     save(engine, outcome(revision=0, score=0.3))
     save(engine, outcome(revision=1, score=0.4))
     yield engine
@@ -52,6 +54,10 @@ SELECT toDateTime64({now:Float64} - 60 * number, 6) AS time, time, concat('p', t
        if(number % 10 = 0, 'down', ''), 0.01, 2, map('age', number), map('country', 'DE'), map('p', 0.5)
 FROM numbers(60)
 """
+
+
+LINE = {"tap": "events", "namespace": "default", "model": "income", "unit": "row"}
+LEDGER = {**LINE, "accepted": 60, "stored": 54, "sampled": 5, "in_flight": 0, "difference": 1}
 
 
 def outcome(revision: int, score: float) -> Outcome:
@@ -149,6 +155,18 @@ def test_an_explanation_names_the_largest_contributions_first(store: Engine) -> 
 def test_a_run_shows_how_long_it_took(store: Engine) -> None:
     (row,) = ask(store, "Recent runs").to_pylist()
     assert row["seconds"] == pytest.approx(300)
+
+
+def test_the_ledger_shows_every_word_and_what_is_missing(store: Engine) -> None:
+    (row,) = ask(store, "What became of the rows").to_pylist()
+    assert {word: row[word] for word in ("collector", "accepted", "stored", "duplicate", "sampled", "difference")} == {
+        "collector": "c0ffee00",
+        "accepted": 60,
+        "stored": 54,
+        "duplicate": 0,
+        "sampled": 5,
+        "difference": 1,
+    }
 
 
 def test_each_variable_offers_what_is_stored(store: Engine) -> None:

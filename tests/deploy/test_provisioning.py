@@ -4,9 +4,11 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from textwrap import dedent
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 from deploy_files import DEPLOY, OWN, ROOT, SERVICES, TEXT, read
 
 import alerts
@@ -40,6 +42,20 @@ def test_prometheus_scrapes_every_serving_role_under_the_job_its_rules_know(tmp_
         shutil.copy(DEPLOY / file, tmp_path)
     command = [binary("promtool"), "check", "config", str(tmp_path / "prometheus.yaml")]
     check = subprocess.run(command, capture_output=True, text=True)
+    assert check.returncode == 0, check.stderr
+
+
+def test_prometheus_takes_the_token_as_the_readme_says(tmp_path: Path) -> None:
+    said = [yaml.safe_load(dedent(b)) for b in re.findall(r"^ *```yaml\n(.*?)^ *```", TEXT, re.M | re.S)]
+    (shown,) = [block["scrape_configs"][0] for block in said if "scrape_configs" in block]
+    config = read("prometheus/prometheus.yaml") | {"rule_files": []}
+    assert shown["job_name"] == config["scrape_configs"][0]["job_name"]
+    token = tmp_path / Path(shown["authorization"]["credentials_file"]).name
+    token.write_text("tidemark_token")
+    config["scrape_configs"][0]["authorization"] = {"credentials_file": str(token)}
+    file = tmp_path / "prometheus.yaml"
+    file.write_text(yaml.safe_dump(config))
+    check = subprocess.run([binary("promtool"), "check", "config", str(file)], capture_output=True, text=True)
     assert check.returncode == 0, check.stderr
 
 

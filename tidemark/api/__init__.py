@@ -11,8 +11,10 @@ from fastapi_offline import FastAPIOffline
 from tidemark.api import errors
 
 DESCRIPTION = (
-    "A 2xx to what is sent means: received and on disk, fsynced in the write-ahead log. Killing the process does not "
-    "lose it, and it can be queried within about a second. The proxy tap answers first and logs afterwards."
+    "A 2xx to what is sent means: received and on disk, in the write-ahead log, fsynced unless `wal.fsync` is off. "
+    "Killing the process does not lose it, and it can be queried within about a second. The proxy tap answers first "
+    "and logs afterwards. 4xx: refused, kept as a dead letter. 503: not accepted, send again. docs/guarantees.md says "
+    "what can still be lost or doubled."
 )
 
 # FastAPI's own spans would be of probes, scrapes and readers: Tidemark's traces are those of predictions.

@@ -4,9 +4,13 @@ from typing import Any
 
 _PROBLEMS = {
     "400": {"description": "what is wrong and in which field (problem details); kept as a dead letter"},
-    "413": {"description": "over a limit; kept as a dead letter"},
-    "415": {"description": "unknown content type; the answer names the accepted ones"},
-    "503": {"description": "not accepted for now; Retry-After says when to come back"},
+    "401": {"description": "no token or an unknown one; nothing is kept"},
+    "403": {"description": "the token lacks the scope or the namespace"},
+    "408": {"description": "the body was not whole in time; kept as a dead letter"},
+    "413": {"description": "over a limit, which the answer names; kept as a dead letter"},
+    "415": {"description": "unknown content type, the answer names the accepted ones; kept as a dead letter"},
+    "422": {"description": "JSON of no known format, or cannot be masked; a dead letter, then without its bytes"},
+    "503": {"description": "not accepted: the log or its disk is full, or too many calls; Retry-After says when"},
 }
 
 
@@ -25,7 +29,7 @@ def _post(summary: str, answers: dict[str, str], *content_types: str) -> dict[st
 
 _EVENTS = _post(
     "CloudEvents with inference requests and responses: binary, structured or batch",
-    {"200": "received and on disk; the body is empty"},
+    {"200": "received and on disk, every event of the call or its dead letter; the body is empty"},
     "application/json",
     "application/octet-stream",
     "application/cloudevents+json",
@@ -37,14 +41,17 @@ RECEIVING: dict[str, dict[str, Any]] = {
     "/events": _EVENTS,
     "/api/predictions": _post(
         "Predictions as rows",
-        {"202": '{"accepted", "duplicate", "rejected": [{"row", "field", "reason"}]}'},
+        {
+            "202": '{"accepted", "duplicate", "rejected": [{"row", "field", "reason"}]}: the rows are on disk, the '
+            "rejected ones as dead letters"
+        },
         "application/json",
         "application/x-ndjson",
         "application/vnd.apache.arrow.stream",
     ),
     "/tap/{name}/{path}": _post(
-        "The configured upstream, answered byte for byte; inferences that pass are recorded",
-        {"default": "whatever the upstream answers; 502 when it cannot be reached"},
+        "The configured upstream, answered byte for byte; inferences that pass are recorded after the answer",
+        {"default": "the upstream's answer, which says nothing of the recording; 502 when it cannot be reached"},
     ),
 }
 
