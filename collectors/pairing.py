@@ -68,6 +68,7 @@ class Pairing:
         self._completed: list[Half] = []
         self._bytes = 0
         self._recent = Recent(100_000)
+        self._disputed: set[RequestKey] = set()  # of the log: which of two halves was paired nobody knows
         self._marks: deque[int] = deque(maxlen=REMEMBERED)
         self._before_restart: Collection[int] = ()
         self._lock = Lock()
@@ -103,6 +104,8 @@ class Pairing:
             seen = self._recent.see(key, known)
             if seen is Seen.DUPLICATE:
                 return seen
+            if seen is Seen.CONFLICT and half.received < self._started:
+                self._disputed.add(half.key)
             self._marks.append(known)
             other = self._waiting.pop((half.key, _other(half)), None)
             if other is not None:
@@ -147,7 +150,7 @@ class Pairing:
 
     def _without_predicted(self, due: list[Half]) -> tuple[list[Half], list[Half]]:
         """Lets go of halves from the log whose prediction is stored; returns those, and the others."""
-        keys = {half.key for half in due if half.received < self._started}
+        keys = {half.key for half in due if half.received < self._started} - self._disputed
         predicted: Mapping[RequestKey, int] = self._store.predicted(keys) if keys else {}
         done = self._released([half for half in due if half.received <= predicted.get(half.key, -1)])
         self._completed += done  # one of them may lie in the store as well
