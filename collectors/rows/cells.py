@@ -26,6 +26,8 @@ def cells(record: dict[str, Any], key: str) -> Iterator[Cell]:
     if not isinstance(fields, dict):
         raise Rejected(400, "bad_shape", f"expected an object, found {type(fields).__name__}", key)
     for name, value in fields.items():
+        if not name:
+            raise Rejected(400, "bad_name", "a field needs a name", key)
         if value is not None:
             kind, kept = _cell(value, f"{key}.{name}")
             if kept is not None:

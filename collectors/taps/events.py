@@ -8,6 +8,7 @@ from collectors.cloudevents import Event, half_kind, identity, read, status, tag
 from collectors.collector import Into
 from collectors.formats import decode
 from collectors.journal import halves_frame
+from collectors.lengths import check_names, check_tags
 from collectors.rows.times import read_time, settled_time
 from collectors.taps.asgi import (
     THREAD_BYTES,
@@ -21,7 +22,7 @@ from collectors.taps.asgi import (
     kept_headers,
     read_body,
 )
-from collectors.taps.hints import JSON_LENGTH, hints
+from collectors.taps.hints import ENCODING, JSON_LENGTH, hints
 from core.config import Limits
 from core.errors import Overloaded, Rejected
 from core.metrics import Metrics
@@ -105,8 +106,10 @@ def half_of(event: Event, headers: Mapping[str, str], received: int, limits: Lim
     """The half an event carries; Rejected when its type, its identity or its payload cannot be read."""
     kind, key = half_kind(event.type), identity(event)
     metadata = tags(event)
+    check_names(key, limits, "ce-id")
+    check_tags(metadata, limits)
     length = headers.get(JSON_LENGTH) or dict(metadata).get(JSON_LENGTH, "")
-    said = {"content-type": event.content_type, JSON_LENGTH: length}
+    said = {"content-type": event.content_type, JSON_LENGTH: length, **_encoding(headers)}
     payload = decode(event.data, kind, hints(said, limits))
     sent = read_time(event.time_text or None, received)
     time, original = settled_time(sent, received)
@@ -124,6 +127,12 @@ def half_of(event: Event, headers: Mapping[str, str], received: int, limits: Lim
         headers=tuple(said.items()),
         body=event.data,
     )
+
+
+def _encoding(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The payload's own, which is not that of the event around it."""
+    own = ENCODING in headers and not headers.get("content-type", "").startswith("application/cloudevents")
+    return {ENCODING: headers[ENCODING]} if own else {}
 
 
 def decoded_again(half: Half, limits: Limits = _LIMITS) -> Half:

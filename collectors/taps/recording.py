@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import uuid4
@@ -9,18 +10,17 @@ from uuid import uuid4
 from collectors.collector import Into
 from collectors.exchanges import Exchange
 from collectors.formats import decode, error_text
-from collectors.formats.body import unzip
+from collectors.formats.encodings import unzip
 from collectors.journal import exchange_frame
+from collectors.lengths import check_name
 from collectors.taps.asgi import THREAD_BYTES, kept_headers
-from collectors.taps.hints import hints, kept_hints
+from collectors.taps.hints import ENCODING, hints, kept_hints
 from collectors.taps.passed import Copy, Passed
 from core.config import Limits, TapConfig
 from core.errors import Overloaded, Rejected
 from core.metrics import Metrics
 from core.records import DeadLetter, Half, HalfKind, ModelKey, Payload, RequestKey
 from core.tracing import trace_id
-
-_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,18 @@ class Recorder:
     def _read(self, tap: TapConfig, model: ModelKey, version: str, call: Call) -> "_Read | None":
         """None with both bodies in a protocol that nobody here knows: the dead letters say so."""
         request = self._decoded(tap, model, "request", call)
-        response = self._decoded(tap, model, "response", call) if _succeeded(call) else Payload(())
+        response = self._decoded(tap, model, "response", call) if _succeeded(call) else self._failed(call)
         if request is None and response is None:
             return None
         exchange = _exchange(tap, model, version, call, (request, response))
         return _Read(exchange, exchange_frame(exchange))
+
+    def _failed(self, call: Call) -> Payload:
+        """What the upstream said instead of an answer."""
+        body = call.body("response")
+        with suppress(Rejected):
+            body = unzip(body, self._limits.body_bytes, call.passed.headers.get(ENCODING, ""))
+        return Payload((), error=error_text(body))
 
     def _decoded(self, tap: TapConfig, model: ModelKey, kind: HalfKind, call: Call) -> Payload | None:
         """One body of the call; None when it cannot be read, which leaves a dead letter."""
@@ -79,6 +86,7 @@ class Recorder:
         try:
             if not call.copy(kind).ended:
                 raise Rejected(400, "disconnected", f"the {kind} broke off after {len(body)} bytes")
+            check_name(model.model, self._limits, "model")
             return decode(body, kind, hints(headers, self._limits, model.model))
         except Rejected as error:
             why = (error.code, error.detail, error.field)
@@ -115,7 +123,7 @@ def _exchange(
         kind="response",
         payload=said._replace(version=said.version or version),
         status=call.passed.status,
-        error=call.error or (said.error or unread if _succeeded(call) else _failure(call.body("response"))),
+        error=call.error or said.error or (unread if _succeeded(call) else ""),
         latency=call.seconds,
         tags=(),
         headers=kept_hints(call.passed.headers),
@@ -126,10 +134,3 @@ def _exchange(
 
 def _succeeded(call: Call) -> bool:
     return call.passed.status // 100 == 2 and not call.error
-
-
-def _failure(body: bytes) -> str:
-    try:
-        return error_text(unzip(body, _LIMITS.body_bytes))
-    except Rejected:
-        return error_text(body)

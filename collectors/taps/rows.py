@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 from urllib.parse import parse_qs
 
 from collectors.collector import Accepted, Into
-from collectors.formats.body import unzip
+from collectors.formats.encodings import unzip
 from collectors.journal import rows_frames
 from collectors.naming import Names
 from collectors.rows import BadRow, Defaults, RowsRead, too_many_fields
@@ -25,6 +25,7 @@ from collectors.taps.asgi import (
     kept_headers,
     read_body,
 )
+from collectors.taps.hints import ENCODING
 from core.config import Limits
 from core.errors import Overloaded, Rejected
 from core.metrics import Metrics
@@ -101,7 +102,7 @@ class RowsTap:
         if reader is None:
             accepted = ", ".join(READERS)
             raise Rejected(415, "bad_content_type", f"'{content_type}' is not one of: {accepted}", "content-type")
-        plain = unzip(body, self._limits.body_bytes)
+        plain = unzip(body, self._limits.body_bytes, headers.get(ENCODING, ""))
         return reader(plain, self._defaults(headers, query), self._names)
 
     def _defaults(self, headers: Mapping[str, str], query: str) -> Defaults:
@@ -109,7 +110,7 @@ class RowsTap:
         if unknown := said.keys() - {"model", "version", "namespace"}:
             raise Rejected(400, "unknown_key", "known parameters: model, version, namespace", min(unknown))
         return Defaults(
-            said.get("namespace", "default"),
+            said.get("namespace") or "default",
             said.get("model", ""),
             said.get("version", ""),
             SOURCE,
