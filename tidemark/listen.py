@@ -1,5 +1,6 @@
 """Answers HTTP on one address until a signal says stop."""
 
+import asyncio
 import gc
 import logging
 import socket
@@ -7,13 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import cast
 
 import uvicorn
 
 from core.errors import ConfigError
 from tidemark.app import ASGI
+from tidemark.heads import Guard
 
 STOP_SECONDS = 2  # how long calls under way may take to end once a stop was asked for
+
+_GUARD = Guard()
 
 log = logging.getLogger("tidemark")
 
@@ -38,8 +43,8 @@ class Listen:
             yield listener
 
 
-def run(app: ASGI, listener: socket.socket, what: str) -> None:
-    """Answer HTTP on `listener` until a signal says stop."""
+def run(app: ASGI, listener: socket.socket, what: str, guard: Guard = _GUARD) -> None:
+    """Answer HTTP on `listener` until a signal says stop; `guard` refuses heads that are too long."""
     _calm_collector()
     host, port = listener.getsockname()[:2]
     log.info("%s, listening on http://%s:%d", what, host, port)
@@ -47,7 +52,7 @@ def run(app: ASGI, listener: socket.socket, what: str) -> None:
         app,
         access_log=False,
         date_header=False,
-        http="httptools",
+        http=cast(type[asyncio.Protocol], guard),
         lifespan="on",
         log_config=None,
         log_level="warning",

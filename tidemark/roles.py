@@ -17,8 +17,9 @@ from collectors.taps.proxy import Proxied, Taps
 from collectors.taps.recording import Recorder
 from collectors.taps.rows import RowsTap
 from core.config import Config, MonitorConfig
-from core.errors import StoreError
+from core.errors import Rejected, StoreError
 from core.metrics import Metrics
+from core.records import DeadLetter
 from storage.engine import Engine
 from storage.halves import StoreHalves
 from storage.journal import StoreJournal
@@ -66,6 +67,10 @@ class Collecting:
 
         metrics.log_bytes.set_function(lambda: wal.counters().bytes)
         metrics.log_damaged_bytes.set_function(lambda: wal.counters().damaged.bytes)
+
+    def refused(self, error: Rejected) -> None:
+        """A head that was too long to be looked at: nothing of it is kept, as nothing in it was masked."""
+        self._collector.dead_letter(DeadLetter(now_micros(), "http", error.code, error.detail, error.field, b""))
 
     async def start(self) -> None:
         """What a crash left in the log is taken up before this returns."""

@@ -18,6 +18,7 @@ from storage.migrate import migrate
 from storage.retention import apply_retention
 from storage.wal import Log
 from tidemark.app import ASGI, App, Routes
+from tidemark.heads import Guard
 from tidemark.listen import Listen, run
 from tidemark.roles import Collecting, Shared, Watching
 
@@ -50,7 +51,7 @@ def serve(role: str, store: str, config: Config, listen: Listen) -> None:
         wal = stack.enter_context(closing(open_log(store, config))) if ROLES[role].collects else None
         parts = Parts(role, Shared(engine, config), wal)
         clickhouse = stack.enter_context(owned_store(engine, listener)) if role == "up" else None
-        run(parts.app(clickhouse), listener, f"tidemark {role}: {engine.url}")
+        run(parts.app(clickhouse), listener, f"tidemark {role}: {engine.url}", parts.guard())
 
 
 def prepare(engine: Engine, config: Config) -> None:
@@ -103,6 +104,10 @@ class Parts:
             clickhouse=clickhouse,
         )
         return App(routes, self._start, self._stop)
+
+    def guard(self) -> Guard:
+        collecting = self._collecting
+        return Guard(self._shared.config.limits, *([collecting.refused] if collecting else []))
 
     def _api(self, clickhouse: bool) -> ASGI:
         from tidemark.api import create, findings, health, models, predictions

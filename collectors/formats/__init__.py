@@ -68,7 +68,7 @@ def _check(payload: Payload, limits: Limits) -> None:
     if rows > limits.rows_per_request:
         most = f"at most {limits.rows_per_request} are taken (limits.rows_per_request)"
         raise Rejected(413, "too_many_rows", f"{rows} rows; {most}")
-    check_cells(spread_cells(tensors, rows), limits)
+    check_cells(sum([tensor.values.size for tensor in tensors]) + spread_cells(tensors, rows), limits)
 
 
 def _field_count(tensor: Tensor) -> int:

@@ -14,7 +14,7 @@ from collectors.content import fingerprints
 from collectors.exchanges import Naming
 from collectors.formats.body import loads
 from collectors.lengths import check_name, check_names, check_tags
-from collectors.rows import BadRow, Defaults, RowsRead, check_bad_rows, check_models, too_many
+from collectors.rows import BadRow, Defaults, RowsRead, check_bad_rows, check_models, too_many, too_many_fields
 from collectors.rows.cells import Cell, as_declared, cells, maps
 from collectors.rows.scalars import MOST_STATUS, SCALARS, constant, infos, new_ids, tag_column
 from collectors.rows.times import read_time, settled_time
@@ -42,12 +42,17 @@ def read_json(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Nami
     if unknown := document.keys() - {"model", "version", "namespace", "predictions"}:
         raise Rejected(400, "unknown_key", "known keys: model, version, namespace, predictions", min(unknown))
     said = {k: _text(document[k], k) for k in ("model", "version", "namespace") if document.get(k) is not None}
+    if len(document["predictions"]) > defaults.limits.rows_per_request:
+        raise too_many(defaults.limits)
     named = Defaults(**{**defaults._asdict(), **said})
     return _read(document["predictions"], named, naming)
 
 
 def read_ndjson(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Naming]) -> RowsRead:
     """One object a line; blank lines are passed over."""
+    most = defaults.limits.rows_per_request
+    if body.count(b"\n") >= most and sum(not line.isspace() for line in BytesIO(body)) > most:
+        raise too_many(defaults.limits)
     lines = (line for line in BytesIO(body) if not line.isspace())
     return _read((_line(line.rstrip(b"\r\n"), defaults.limits) for line in lines), defaults, naming)
 
@@ -68,8 +73,6 @@ def _read(records: Iterable[Any], defaults: Defaults, naming: Callable[[ModelKey
     rejected: list[BadRow] = []
     groups: dict[tuple[ModelKey, str], list[_Row]] = defaultdict(list)
     for number, record in enumerate(records):
-        if number >= defaults.limits.rows_per_request:
-            raise too_many(defaults.limits)
         try:
             row = _checked(record, defaults)
         except Rejected as error:
@@ -92,7 +95,7 @@ def _checked(record: Any, defaults: Defaults) -> _Row:
         raise Rejected(400, "bad_row", f"expected an object, found {type(record).__name__}")
     if unknown := record.keys() - KEYS:
         raise Rejected(400, "unknown_key", nearest(min(unknown)[:100], KEYS), min(unknown))
-    found = [*cells(record, "inputs"), *cells(record, "outputs")]
+    found = [*cells(record, "inputs", defaults.limits), *cells(record, "outputs", defaults.limits)]
     scalars = _scalars(record, defaults)
     for name in _NAMES:
         check_name(scalars[name] or "", defaults.limits, name)
@@ -127,6 +130,8 @@ def _built(
     columns = {name: [row.scalars[name] for row in rows] for name in SCALARS}
     fresh = iter(new_ids(sum(i is None for i in columns["id"])))
     fields = maps([as_declared(row.cells, naming.kinds) for row in rows])
+    if sum(len(column.keys.dictionary) for column in fields.values()) > defaults.limits.fields_per_row:
+        raise too_many_fields(defaults.limits)
     batch = pa.RecordBatch.from_pydict(
         {
             **columns,

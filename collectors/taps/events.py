@@ -1,6 +1,5 @@
 """POST / and /events: CloudEvents with one request or response each, paired by id whenever the other half comes."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -11,7 +10,6 @@ from collectors.journal import halves_frame
 from collectors.lengths import check_names, check_tags
 from collectors.rows.times import read_time, settled_time
 from collectors.taps.asgi import (
-    THREAD_BYTES,
     Receive,
     Scope,
     Send,
@@ -22,6 +20,7 @@ from collectors.taps.asgi import (
     kept_headers,
     read_body,
 )
+from collectors.taps.aside import Aside
 from collectors.taps.hints import ENCODING, JSON_LENGTH, hints
 from core.config import Limits
 from core.errors import Overloaded, Rejected
@@ -38,7 +37,7 @@ class EventsTap:
 
     def __init__(self, into: Into, limits: Limits, metrics: Metrics, clock: Callable[[], int]) -> None:
         self._collector, self._journal = into
-        self._limits, self._clock = limits, clock
+        self._limits, self._clock, self._aside = limits, clock, Aside(limits)
         self._events = {name: metrics.events.labels(SOURCE, name) for name in ("accepted", "rejected", "shed", "error")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,8 +46,7 @@ class EventsTap:
         try:
             body = await read_body(receive, headers, self._limits.body_bytes)
             with span("receive", headers, tap=SOURCE):
-                large = len(body) > THREAD_BYTES
-                read = await asyncio.to_thread(self._read, headers, body) if large else self._read(headers, body)
+                read = await self._aside.run(self._aside.weight(headers, body), self._read, headers, body)
                 if read.halves:
                     await self._take(read)
             await answer(send, 200)

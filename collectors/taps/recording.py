@@ -1,6 +1,5 @@
 """One proxied call as a stored prediction: decoded, named, and handed to the collector."""
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from collectors.formats import decode, error_text
 from collectors.formats.encodings import unzip
 from collectors.journal import exchange_frame
 from collectors.lengths import check_name
-from collectors.taps.asgi import THREAD_BYTES, kept_headers
+from collectors.taps.asgi import kept_headers
+from collectors.taps.aside import Aside
 from collectors.taps.hints import ENCODING, hints, kept_hints
 from collectors.taps.passed import Copy, Passed
 from core.config import Limits, TapConfig
@@ -21,6 +21,8 @@ from core.errors import Overloaded, Rejected
 from core.metrics import Metrics
 from core.records import DeadLetter, Half, HalfKind, ModelKey, Payload, RequestKey
 from core.tracing import trace_id
+
+KINDS: tuple[HalfKind, HalfKind] = ("request", "response")
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,14 @@ class Call:
 class Recorder:
     def __init__(self, into: Into, metrics: Metrics, limits: Limits) -> None:
         self._collector, self._journal = into
-        self._metrics, self._limits = metrics, limits
+        self._metrics, self._limits, self._aside = metrics, limits, Aside(limits)
 
     async def record(self, tap: TapConfig, model: ModelKey, version: str, call: Call) -> None:
         """Store the inference, failed ones too; what cannot be decoded is a dead letter."""
         try:
             self._collector.check_room()
-            large, named = call.passed.bytes > THREAD_BYTES, (tap, model, version, call)
-            read = await asyncio.to_thread(self._read, *named) if large else self._read(*named)
+            weight = sum(self._aside.weight(call.headers_of(kind), call.body(kind)) for kind in KINDS)
+            read = await self._aside.run(weight, self._read, tap, model, version, call)
             if read:
                 with await self._journal.append(read.frame):
                     self._collector.exchange(read.exchange)

@@ -1,9 +1,7 @@
 """POST /api/predictions: Tidemark's own rows, as JSON, NDJSON or an Arrow IPC stream."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import ParamSpec, TypeVar
 from urllib.parse import parse_qs
 
 from collectors.collector import Accepted, Into
@@ -14,7 +12,6 @@ from collectors.rows import BadRow, Defaults, RowsRead, too_many_fields
 from collectors.rows.arrow import read_arrow
 from collectors.rows.records import read_json, read_ndjson
 from collectors.taps.asgi import (
-    THREAD_BYTES,
     Receive,
     Scope,
     Send,
@@ -25,6 +22,7 @@ from collectors.taps.asgi import (
     kept_headers,
     read_body,
 )
+from collectors.taps.aside import Aside
 from collectors.taps.hints import ENCODING
 from core.config import Limits
 from core.errors import Overloaded, Rejected
@@ -39,19 +37,11 @@ READERS = {
     "application/vnd.apache.arrow.stream": read_arrow,
 }
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-async def _here(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-    """What asyncio.to_thread does, in this thread."""
-    return work(*args, **named)
-
 
 class RowsTap:
     def __init__(self, into: Into, names: Names, limits: Limits, metrics: Metrics, clock: Callable[[], int]) -> None:
         self._collector, self._journal = into
-        self._names, self._limits, self._clock = names, limits, clock
+        self._names, self._limits, self._clock, self._aside = names, limits, clock, Aside(limits)
         self._events = {name: metrics.events.labels(SOURCE, name) for name in ("accepted", "rejected", "shed", "error")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,12 +64,12 @@ class RowsTap:
             await answer_error(send, rejected)
 
     async def _take(self, headers: Mapping[str, str], query: str, body: bytes) -> dict[str, object]:
-        work = asyncio.to_thread if len(body) > THREAD_BYTES else _here
-        read, frames = await work(self._read, headers, query, body)
+        weight = self._aside.weight(headers, body)
+        read, frames = await self._aside.run(weight, self._read, headers, query, body)
         with ExitStack() as written:
             for frame in frames:
                 written.enter_context(await self._journal.append(frame))
-            taken = await work(self._hand_over, read)
+            taken = await self._aside.run(weight, self._hand_over, read)
         rejected = [{"row": r.row, "field": r.field, "reason": r.reason} for r in read.rejected]
         return {"accepted": taken.accepted, "duplicate": taken.duplicate, "rejected": rejected}
 

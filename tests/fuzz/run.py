@@ -21,6 +21,7 @@ from targets import TARGETS, parsed
 
 SLOW_SECONDS = 5  # for an input of 64 KB, with other work on the machine
 _MOST_SEEDS = 3_000
+_SEED_BYTES = 8_192  # so that mutating stays fast
 _ROOM = 1 << 18
 
 
@@ -54,7 +55,7 @@ def _work(name: str, seconds: float, known: set[str], current: mmap.mmap, result
     signal.signal(signal.SIGALRM, _too_slow)
     warnings.simplefilter("error")
     random, pool, executions = Random(time.time_ns()), corpus.seeds(name), 0
-    seen: set[str] = set()
+    seen = {TARGETS[name](parsed(data)) for data in pool}  # the first of them also imports what comes late
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         data = mutate.mutated(random, pool)
@@ -69,7 +70,7 @@ def _work(name: str, seconds: float, known: set[str], current: mmap.mmap, result
                 result.send(Ran(executions, len(seen), outcome, traceback.format_exc()))
                 return
         executions += 1
-        if outcome not in seen and len(pool) < _MOST_SEEDS:
+        if outcome not in seen and len(data) < _SEED_BYTES and len(pool) < _MOST_SEEDS:
             seen.add(outcome)
             pool.append(data)
     result.send(Ran(executions, len(seen)))
