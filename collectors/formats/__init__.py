@@ -12,7 +12,7 @@ from collectors.fields import WIDEST, row_count, spread_cells
 from collectors.formats import error, seldon1, v1, v2
 from collectors.formats.body import Document, Hints, parse
 from collectors.formats.error import error_text
-from collectors.formats.rows import check_cells, check_count
+from collectors.formats.rows import check_cells, check_count, check_rows
 from collectors.lengths import check_name, check_names
 from core.config import Limits
 from core.errors import Rejected
@@ -65,9 +65,7 @@ def _check(payload: Payload, limits: Limits) -> None:
     for tensor in tensors:
         check_names(tensor.columns, limits, tensor.name[:100])
     rows = row_count(tensors)
-    if rows > limits.rows_per_request:
-        most = f"at most {limits.rows_per_request} are taken (limits.rows_per_request)"
-        raise Rejected(413, "too_many_rows", f"{rows} rows; {most}")
+    check_rows(rows, limits)
     check_cells(sum([tensor.values.size for tensor in tensors]) + spread_cells(tensors, rows), limits)
 
 

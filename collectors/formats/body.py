@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from collectors.formats.encodings import unzip
-from collectors.formats.nesting import check_nesting
+from collectors.formats.nesting import check_containers, check_nesting
 from core.config import Limits
 from core.errors import Rejected
 
@@ -74,6 +74,7 @@ def loads(text: bytes, limits: Limits) -> Any:
 
     Rejected: 400 when it is no JSON, or nested too deep.
     """
+    check_containers(text, limits)
     value = _loads(text)
     check_nesting(text, limits)
     return value

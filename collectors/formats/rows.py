@@ -22,6 +22,7 @@ def by_rows(name: str, rows: list[Any], limits: Limits) -> tuple[Tensor, ...]:
 
     A key that a row lacks is missing there. Rejected when rows are ragged or have too many keys together.
     """
+    check_rows(len(rows), limits)
     if rows and set(map(type, rows)) == {dict}:
         keys = list(dict.fromkeys(chain.from_iterable(rows)))
         check_count(len(keys), limits)
@@ -53,6 +54,13 @@ def check_count(fields: int, limits: Limits) -> None:
     if fields > limits.fields_per_row:
         most = f"at most {limits.fields_per_row} are taken (limits.fields_per_row)"
         raise Rejected(413, "too_many_fields", f"{fields} fields; {most}")
+
+
+def check_rows(rows: int, limits: Limits) -> None:
+    """Rejected when a payload has more rows than are allowed."""
+    if rows > limits.rows_per_request:
+        most = f"at most {limits.rows_per_request} are taken (limits.rows_per_request)"
+        raise Rejected(413, "too_many_rows", f"{rows} rows; {most}")
 
 
 def check_cells(cells: int, limits: Limits) -> None:

@@ -27,6 +27,7 @@ class Limits(Strict):
     headers: Annotated[int, Field(ge=16, description="lines in the head of a request")] = 500
     header_bytes: Annotated[int, Field(ge=4096, description="of a request's head")] = 64 * 2**10
     nesting: Annotated[int, Field(ge=8, le=1000, description="lists and objects of JSON inside each other")] = 128
+    containers: Annotated[int, Field(ge=1024, description="lists and objects in one body of JSON")] = 4_000_000
     rows_per_request: _Count = 1_000_000
     bad_rows_per_request: Annotated[int, Field(ge=1, description="beyond, all of them are refused")] = 10_000
     models_per_request: Annotated[int, Field(ge=1, description="models and versions in one request of rows")] = 1_000

@@ -101,6 +101,8 @@ LONG = "n" * 100
 CASES: list[tuple[str, Callable[..., object], int, int]] = [
     ("body_bytes", zipped, 1_024, 4_096),
     ("nesting", nested, 8, 9),
+    ("containers", lambda **s: inference({"instances": [[]] * 1_500}, **s), 1_024, 1_502),
+    ("containers", lambda **s: json_rows([{}] * 1_500, **s), 1_024, 1_502),
     ("rows_per_request", lambda **s: inference({"instances": [1, 2, 3]}, **s), 2, 3),
     ("rows_per_request", lambda **s: inference(tensors(1, 3), **s), 2, 3),
     ("rows_per_request", lambda **s: json_rows([{}] * 3, **s), 2, 3),
