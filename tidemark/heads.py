@@ -40,40 +40,44 @@ class _TooLong(Exception):
 
 
 class _Guarded(HttpToolsProtocol):
+    """Looks at what comes in chunks, and only at the end of a head at the head itself: heads come by the thousand."""
+
     def __init__(self, guard: Guard, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
-        self._guard, self._refusal = guard, None
+        self._guard = guard
+        self._refusal: Rejected | None = None
         self._in_head = False
-        self._lines = self._bytes = self._unread_bytes = 0
-
-    _refusal: Rejected | None
+        self._chunk_bytes = self._first_bytes = self._more_bytes = 0  # of the chunk a head began in, and of those after
 
     def data_received(self, data: bytes) -> None:
         if self._refusal:
             return
-        begun = self._in_head
+        self._chunk_bytes = len(data)
+        if self._in_head:
+            self._more_bytes += len(data)
         super().data_received(data)
-        if begun and self._in_head and not self._refusal:
-            self._unread_bytes += len(data)  # of a line that has not ended the parser says nothing
-            if self._unread_bytes > self._guard.limits.header_bytes:
-                self._refusal = self._too_large()
-                self._refuse(self._refusal)
+        if self._refusal:
+            return
+        limits = self._guard.limits
+        if self._in_head and self._more_bytes > limits.header_bytes:
+            self._refuse(self._too_large())
+        elif self.headers and not self._in_head and len(self.headers) > limits.headers:  # trailers of a chunked body
+            self._refuse(self._too_many())
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
-        self._lines = self._bytes = self._unread_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        self._count(0, len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(1, len(name) + len(value))
-        super().on_header(name, value)
+        self._first_bytes, self._more_bytes = self._chunk_bytes, 0
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        limits = self._guard.limits
+        if len(self.headers) > limits.headers:
+            self._refusal = self._too_many()
+        elif self._first_bytes + self._more_bytes > limits.header_bytes and self._head_bytes() > limits.header_bytes:
+            self._refusal = self._too_large()
+        if self._refusal:
+            raise _TooLong
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -82,16 +86,12 @@ class _Guarded(HttpToolsProtocol):
         else:
             super().send_400_response(msg)
 
-    def _count(self, lines: int, size: int) -> None:
-        limits = self._guard.limits
-        self._lines, self._bytes = self._lines + lines, self._bytes + size
-        if self._lines > limits.headers:
-            detail = f"over {limits.headers} headers (limits.headers)"
-            self._refusal = Rejected(431, "too_many_headers", detail, "headers")
-        elif self._bytes > limits.header_bytes:
-            self._refusal = self._too_large()
-        if self._refusal:
-            raise _TooLong
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _too_many(self) -> Rejected:
+        detail = f"{len(self.headers)} headers; at most {self._guard.limits.headers} are taken (limits.headers)"
+        return Rejected(431, "too_many_headers", detail, "headers")
 
     def _too_large(self) -> Rejected:
         most = self._guard.limits.header_bytes
@@ -99,6 +99,7 @@ class _Guarded(HttpToolsProtocol):
 
     def _refuse(self, refusal: Rejected) -> None:
         """Answer, unless an earlier answer is still under way, and read on for a while without looking."""
+        self._refusal = refusal
         self._guard.refused(refusal)
         if self.cycle and not self.cycle.response_complete:
             self.transport.close()

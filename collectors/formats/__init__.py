@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Protocol
 
+from numpy.typing import NDArray
+
 from collectors.fields import WIDEST, row_count, spread_cells
 from collectors.formats import error, seldon1, v1, v2
 from collectors.formats.body import Document, Hints, parse
@@ -16,7 +18,7 @@ from collectors.formats.rows import check_cells, check_count, check_rows
 from collectors.lengths import check_name, check_names
 from core.config import Limits
 from core.errors import Rejected
-from core.records import HalfKind, Payload, Tensor
+from core.records import HalfKind, Payload
 
 __all__ = ["FORMATS", "Format", "Hints", "decode", "detect", "error_text"]
 
@@ -57,21 +59,21 @@ def detect(body: bytes, hints: Hints = JSON) -> str:
 def _check(payload: Payload, limits: Limits) -> None:
     """What holds for every format: not too many rows, fields, or characters in a name or an id."""
     tensors = payload.tensors
-    check_count(sum([_field_count(tensor) for tensor in tensors]), limits)
-    check_name(payload.id, limits, "id")
-    check_name(payload.model, limits, "model_name")
-    check_name(payload.version, limits, "model_version")
-    check_names([tensor.name for tensor in tensors], limits, "name")
-    for tensor in tensors:
-        check_names(tensor.columns, limits, tensor.name[:100])
-    rows = row_count(tensors)
+    check_names((payload.id, payload.model, payload.version), limits, "id")
+    rows, fields, cells = row_count(tensors), 0, 0
+    for name, values, _, columns in tensors:
+        fields += _field_count(values)
+        cells += values.size
+        check_name(name, limits, "name")
+        check_names(columns, limits, "name")
+    check_count(fields, limits)
     check_rows(rows, limits)
-    check_cells(sum([tensor.values.size for tensor in tensors]) + spread_cells(tensors, rows), limits)
+    check_cells(cells + (spread_cells(tensors, rows) if len(tensors) > 1 else 0), limits)
 
 
-def _field_count(tensor: Tensor) -> int:
+def _field_count(values: NDArray[Any]) -> int:
     """A table has a field for each column; what is wider or deeper is one field."""
-    width = tensor.values.shape[1] if tensor.values.ndim == 2 else 1
+    width: int = values.shape[1] if values.ndim == 2 else 1
     return width if width <= WIDEST else 1
 
 

@@ -41,6 +41,7 @@ _STRING_OR_LITERAL = re.compile(
     rb"|(?:N(?<![\w.+-]N)aN|I(?<![\w.+-]I)nfinity|-(?<![\w.+-]-)Infinity)(?![\w.+-])",
     re.DOTALL,
 )
+_INFINITIES = (b"Infinity", b"-Infinity")
 _SPACE = b" \t\r\n"
 _MOST_DIGITS = 20  # of a 64-bit integer, with its sign
 # JSON of any name; octet-stream is JSON with binary tensors behind it; KServe's logger passes on the caller's type,
@@ -150,9 +151,9 @@ def _loads_literals(text: bytes) -> Any:
     without_nan = _STRING_OR_LITERAL.sub(lambda m: b"null" if m[0] == b"NaN" else m[0], text)
     if b"Infinity" not in without_nan:
         return orjson.loads(without_nan)
-    finite = _STRING_OR_LITERAL.sub(lambda m: b"0" if m[0].endswith(b"Infinity") else m[0], without_nan)
+    finite = _STRING_OR_LITERAL.sub(lambda m: b"0" if m[0] in _INFINITIES else m[0], without_nan)
     value = orjson.loads(finite)
-    return value if finite == without_nan else json.loads(without_nan, parse_int=_number)
+    return value if finite == without_nan else json.loads(without_nan.decode(), parse_int=_number)
 
 
 def _number(digits: str) -> int | float:

@@ -21,7 +21,8 @@ _CHUNK_BYTES = 1 << 20  # so that the arrays stay small whatever the text
 
 def check_containers(text: bytes, limits: Limits) -> None:
     """Rejected when `text`, which may be JSON, has more lists and objects than are allowed."""
-    if _at_most(text) > limits.containers and (count := _checked(text, limits)) > limits.containers:
+    many = len(text) > limits.containers and _at_most(text) > limits.containers
+    if many and (count := _checked(text, limits)) > limits.containers:
         most = f"at most {limits.containers} are taken (limits.containers)"
         raise Rejected(413, "too_large", f"{count} lists and objects in one body of JSON; {most}")
 
