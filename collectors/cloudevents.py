@@ -10,7 +10,8 @@ from urllib.parse import unquote
 import orjson
 
 from collectors.cloudevents_json import Structured, check_required, each, structured
-from collectors.formats.body import loads, unzip
+from collectors.formats.body import inside, loads
+from collectors.formats.encodings import is_packed, unzip
 from collectors.formats.values import as_json
 from core.config import Limits
 from core.errors import Rejected
@@ -56,11 +57,11 @@ def read(headers: Mapping[str, str], body: bytes, limits: Limits = _LIMITS) -> l
     if media not in (_JSON, _JSON_BATCH):
         detail = f"{media[:100]!r} is not read; accepted: {_JSON}, {_JSON_BATCH}, or ce- headers with any type"
         raise Rejected(415, "unknown_content_type", detail, "content-type")
-    value = loads(unzip(body, limits.body_bytes))
+    value = loads(unzip(body, limits.body_bytes, headers.get("content-encoding", "")), limits)
     outer = headers.get("traceparent", "")
     if media == _JSON:
         return [_event(structured(value), outer)]
-    found = each(value, limits.events_per_batch)
+    found = _unpacked(each(value, limits.events_per_batch), limits)
     return [part if isinstance(part, Rejected) else _event(part, outer) for part in found]
 
 
@@ -147,6 +148,22 @@ def _binary(headers: Mapping[str, str], content_type: str, body: bytes) -> Event
         body,
         get("ce-traceparent") or get("traceparent", ""),
     )
+
+
+def _unpacked(found: list[Structured | Rejected], limits: Limits) -> list[Structured | Rejected]:
+    """Packed payloads unpacked, to `limits.body_bytes` all together: a batch may hold ten thousand of them."""
+    left = limits.body_bytes
+    for index, part in enumerate(found):
+        if isinstance(part, Structured) and is_packed(part.data):
+            try:
+                unzipped = unzip(part.data, left)
+                found[index] = part._replace(data=unzipped)
+            except Rejected as error:
+                found[index] = inside(f"[{index}].data", error)
+                left = left if error.status != 413 else 0
+            else:
+                left -= len(unzipped)
+    return found
 
 
 def _event(sent: Structured, outer: str) -> Event:

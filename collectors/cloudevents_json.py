@@ -40,7 +40,9 @@ def each(values: Any, most_events: int) -> list[Structured | Rejected]:
     if not isinstance(values, list):
         raise Rejected(400, "bad_event", f"a batch is a JSON array, not {type(values).__name__}")
     if len(values) > most_events:
-        raise Rejected(413, "too_large", f"{len(values)} events in one batch; at most {most_events} are taken")
+        raise Rejected(
+            413, "too_large", f"{len(values)} events; at most {most_events} are taken (limits.events_per_batch)"
+        )
     found: list[Structured | Rejected] = []
     for index, value in enumerate(values):
         try:

@@ -5,7 +5,7 @@ is `cat`, unless the configuration declares otherwise.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain, count
+from itertools import chain, compress, count
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -17,6 +17,8 @@ from core.records import Tensor
 WIDEST = 1024  # columns a tensor may have before it is one vector field
 EXACT = 2**53  # float64 holds every integer up to here (IEEE 754); beyond it integers are kept as text
 SPREAD_CELLS = 2**20  # what an output kept whole on row 0 may cost as a vector over all rows; beyond, it is text
+
+_MISSING = np.array(None, dtype=object)
 
 Kind = Literal["num", "cat", "vec"]
 # Given a tensor's name and how many columns it has: their names, () when nobody gave any.
@@ -63,6 +65,11 @@ def aligned(tensor: Tensor, rows: int) -> Tensor:
     return tensor._replace(values=whole)
 
 
+def spread_cells(tensors: Sequence[Tensor], rows: int) -> int:
+    """How many cells `aligned` adds to tensors whose first dimension is not `rows`."""
+    return rows * sum([len(tensor.values) != rows and tensor.values.shape != (1, rows) for tensor in tensors])
+
+
 def blocks(tensors: Sequence[Tensor], names: ColumnNames) -> list[Block]:
     """Aligned tensors as blocks of fields; `names(tensor, columns)` gives the names of a tensor's columns.
 
@@ -96,7 +103,12 @@ def columns(tensor: Tensor) -> int:
 
 
 def declared(found: list[Block], kinds: Mapping[str, str]) -> list[Block]:
-    """`found`, with fields that the configuration declares `cat` turned from numbers into text: 3.0 is '3'."""
+    """`found`, with fields that the configuration declares `cat` turned from numbers into text: 3.0 is '3'.
+
+    Of numbers that came as text, since one is an integer beyond EXACT, only such integers stay text: what a value
+    becomes does not depend on what came with it.
+    """
+    found = [part for block in found for part in _by_exactness(block, kinds)]
     if not any(b.kind == "num" and not kinds.keys().isdisjoint(b.names) for b in found):
         return found
     return [part for block in found for part in _split_by_kind(block, kinds)]
@@ -120,11 +132,40 @@ def _scalars(tensor: Tensor, names: tuple[str, ...], values: NDArray[Any]) -> Bl
 
 
 def _vector(tensor: Tensor, values: NDArray[Any]) -> Block:
+    if values.dtype == object and tensor.datatype != "BYTES":
+        values = values.astype(np.float64)
     if values.dtype == object:
         text = np.array([[orjson.dumps(row).decode()] for row in values.tolist()], dtype=object)
         return Block("cat", (tensor.name,), text, tensor.name, tensor.datatype)
     present = ~np.isnan(values).all(axis=1)
-    return Block("vec", (tensor.name,), values.astype(np.float32), tensor.name, tensor.datatype, present)
+    with np.errstate(over="ignore"):  # beyond float32 it is infinite, which is kept and counted
+        vectors = values.astype(np.float32)
+    return Block("vec", (tensor.name,), vectors, tensor.name, tensor.datatype, present)
+
+
+def _by_exactness(block: Block, kinds: Mapping[str, str]) -> list[Block]:
+    if block.kind != "cat" or block.datatype in ("", "BYTES"):
+        return [block]
+    beyond = np.frompyfunc(_stays_text, 1, 1)(block.values).astype(np.bool_)
+    numbers = np.where(beyond, _MISSING, block.values).astype(np.float64)
+    text = np.array([kinds.get(name) == "cat" for name in block.names], np.bool_)
+    texts = np.where(beyond, block.values, _MISSING)
+    if text.any():
+        texts[:, text] = np.where(beyond[:, text], texts[:, text], category_text(numbers[:, text]))
+    parts: tuple[tuple[Kind, NDArray[Any], NDArray[np.bool_]], ...] = (
+        ("num", numbers, ~text & ~beyond.all(axis=0)),
+        ("cat", texts, text | beyond.any(axis=0)),
+    )
+    return [
+        block._replace(kind=kind, names=tuple(compress(block.names, chosen)), values=values[:, chosen])
+        for kind, values, chosen in parts
+        if chosen.any()
+    ]
+
+
+def _stays_text(text: str | None) -> bool:
+    """Whether a number's text is an integer that float64 may not hold exactly, or a whole tensor that was kept."""
+    return text is not None and (text[:1] == "[" or (text.lstrip("-").isdigit() and abs(int(text)) > EXACT))
 
 
 def _split_by_kind(block: Block, kinds: Mapping[str, str]) -> list[Block]:
@@ -148,5 +189,5 @@ def category_text(values: NDArray[np.float64]) -> NDArray[Any]:
 
 
 def number_text(value: float) -> str:
-    """The category that a number stands for."""
-    return str(int(value)) if value.is_integer() and abs(value) <= EXACT else repr(value)
+    """The category that a number stands for: 3.0 is '3', and 2.0**60 all digits, as an integer of its value is."""
+    return str(int(value)) if value.is_integer() else repr(value)

@@ -10,6 +10,8 @@ TidemarkError
  └─ StepFailed          one step of one run failed; its run records why
 """
 
+_LONGEST_DETAIL, _LONGEST_FIELD = 2_000, 200  # characters
+
 
 class TidemarkError(Exception):
     """Its text is one clear line for the user; commands print it and exit 1."""
@@ -23,6 +25,7 @@ class Rejected(TidemarkError):
     """
 
     def __init__(self, status: int, code: str, detail: str, field: str = "") -> None:
+        detail, field = detail[:_LONGEST_DETAIL], field[:_LONGEST_FIELD]  # both may quote what was sent
         super().__init__(f"{field}: {detail}" if field else detail)
         self.status, self.code, self.detail, self.field = status, code, detail, field
 

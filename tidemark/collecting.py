@@ -26,8 +26,9 @@ from collectors.taps.ports import Ports
 from collectors.taps.proxy import Proxied, Taps
 from collectors.taps.recording import Recorder
 from collectors.taps.rows import RowsTap
-from core.errors import StoreError
+from core.errors import Rejected, StoreError
 from core.log import withhold_values
+from core.records import DeadLetter
 from storage.dead_letters import keep_replay
 from storage.halves import StoreHalves
 from storage.journal import StoreJournal
@@ -48,11 +49,11 @@ class Collecting:
         sink, room = StoreSink(shared.engine), config.limits.spool_bytes
         sampling = Sampling(config)
         ports = collector.Ports(sink, pairing, self.names, metrics, now_micros, self._ledger, room, sampling)
-        collecting = Collector(ports)
+        self._collecting = Collector(ports)
         journal = StoreJournal(wal)
-        self._intake = Intake(journal, collecting, decode, now_micros)
+        self._intake = Intake(journal, self._collecting, decode, now_micros)
         self.books = Books(self._intake.entries, sink, metrics, now_micros, journal.identity)
-        self._pump = Pump(self._intake, collecting, self.books)
+        self._pump = Pump(self._intake, self._collecting, self.books)
         self._stop = Event()
         self._thread = Thread(target=self._pump.run, args=(self._stop,), name="collector")
 
@@ -90,6 +91,10 @@ class Collecting:
         """One call of a tap was refused because there were too many at once."""
         receipt = self._receipts(tap).begin()
         receipt.rest("shed")
+
+    def refused(self, error: Rejected) -> None:
+        """A head that was too long to be looked at: nothing of it is kept, as nothing in it was masked."""
+        self._collecting.dead_letter(DeadLetter(now_micros(), "http", error.code, error.detail, error.field, b""))
 
     async def start(self) -> None:
         """What a crash left in the log is taken up from here on, before what comes now."""

@@ -1,5 +1,6 @@
 """Answers HTTP on one address until a signal says stop."""
 
+import asyncio
 import gc
 import ipaddress
 import logging
@@ -9,16 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import cast
 
 import uvicorn
 
 from core.config import Tls
 from core.errors import ConfigError
 from tidemark.app import ASGI
+from tidemark.heads import Guard
 from tidemark.tls import check_files, fingerprint
 
 SWITCH_SECONDS = 0.001  # how long the thread that builds may keep the one that answers waiting; 5 ms by default
 STOP_SECONDS = 2  # how long calls under way may take to end once a stop was asked for
+
+_GUARD = Guard()
 
 log = logging.getLogger("tidemark")
 
@@ -61,8 +66,8 @@ class Listen:
             yield listener
 
 
-def run(app: ASGI, listener: socket.socket, what: str, tls: Tls | None = None) -> None:
-    """Answer HTTP, or HTTPS with `tls`, on `listener` until a signal says stop."""
+def run(app: ASGI, listener: socket.socket, what: str, tls: Tls | None = None, guard: Guard = _GUARD) -> None:
+    """Answer HTTP, or HTTPS with `tls`, on `listener` until a signal says stop; `guard` refuses heads too long."""
     _calm_collector()
     host, port = listener.getsockname()[:2]
     log.info("%s, listening on %s://%s:%d", what, "https" if tls else "http", host, port)
@@ -72,7 +77,7 @@ def run(app: ASGI, listener: socket.socket, what: str, tls: Tls | None = None) -
         app,
         access_log=False,
         date_header=False,
-        http="httptools",
+        http=cast(type[asyncio.Protocol], guard),
         lifespan="on",
         log_config=None,
         log_level="warning",

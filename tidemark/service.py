@@ -19,6 +19,7 @@ from storage.wal import Log
 from tidemark.app import ASGI, App, Routes
 from tidemark.collecting import Collecting
 from tidemark.guards import guarded
+from tidemark.heads import Guard
 from tidemark.listen import Listen, run
 from tidemark.owning import owning
 from tidemark.roles import Shared, Watching
@@ -57,7 +58,7 @@ def serve(role: str, store: str, config: Config, listen: Listen) -> None:
         clickhouse = stack.enter_context(owned_store(shared, listener, tokens)) if role == "up" else None
         parts = Parts(role, shared, wal)
         app = guarded(parts.app(clickhouse), shared, tokens, parts.shed)
-        run(app, listener, f"tidemark {role}: {engine.url}", config.tls)
+        run(app, listener, f"tidemark {role}: {engine.url}", config.tls, parts.guard())
 
 
 def prepare(engine: Engine, config: Config) -> None:
@@ -116,6 +117,10 @@ class Parts:
         """A call that was refused before its tap saw it."""
         if self._collecting:
             self._collecting.shed(tap)
+
+    def guard(self) -> Guard:
+        collecting = self._collecting
+        return Guard(self._shared.config.limits, *([collecting.refused] if collecting else []))
 
     def _api(self, clickhouse: bool) -> ASGI:
         from tidemark.api import create, dead_letters, findings, health, ledger, models, predictions

@@ -5,19 +5,25 @@ in order.
 """
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, Protocol
 
-from collectors.fields import WIDEST
+from numpy.typing import NDArray
+
+from collectors.fields import WIDEST, row_count, spread_cells
 from collectors.formats import error, seldon1, v1, v2
 from collectors.formats.body import Document, Hints, parse
 from collectors.formats.error import error_text
-from collectors.formats.rows import check_count
+from collectors.formats.rows import check_cells, check_count, check_rows
+from collectors.lengths import check_name, check_names
+from core.config import Limits
 from core.errors import Rejected
-from core.records import HalfKind, Payload, Tensor
+from core.records import HalfKind, Payload
 
 __all__ = ["FORMATS", "Format", "Hints", "decode", "detect", "error_text"]
 
 JSON = Hints()
+_KEYS = ["inputs", "outputs", "instances", "predictions", "data", "strData", "jsonData", "binData", "error"]
 
 
 class Format(Protocol):
@@ -41,7 +47,7 @@ def decode(body: bytes, kind: HalfKind, hints: Hints = JSON) -> Payload:
     """
     document = parse(body, hints)
     payload = FORMATS[_pick(document.value)].decode(document, kind, hints)
-    check_count(sum([_field_count(tensor) for tensor in payload.tensors]), hints.limits)
+    _check(payload, hints.limits)
     return payload if payload.model or not hints.model else payload._replace(model=hints.model)
 
 
@@ -50,9 +56,24 @@ def detect(body: bytes, hints: Hints = JSON) -> str:
     return _pick(parse(body, hints).value)
 
 
-def _field_count(tensor: Tensor) -> int:
+def _check(payload: Payload, limits: Limits) -> None:
+    """What holds for every format: not too many rows, fields, or characters in a name or an id."""
+    tensors = payload.tensors
+    check_names((payload.id, payload.model, payload.version), limits, "id")
+    rows, fields, cells = row_count(tensors), 0, 0
+    for name, values, _, columns in tensors:
+        fields += _field_count(values)
+        cells += values.size
+        check_name(name, limits, "name")
+        check_names(columns, limits, "name")
+    check_count(fields, limits)
+    check_rows(rows, limits)
+    check_cells(cells + (spread_cells(tensors, rows) if len(tensors) > 1 else 0), limits)
+
+
+def _field_count(values: NDArray[Any]) -> int:
     """A table has a field for each column; what is wider or deeper is one field."""
-    width = tensor.values.shape[1] if tensor.values.ndim == 2 else 1
+    width: int = values.shape[1] if values.ndim == 2 else 1
     return width if width <= WIDEST else 1
 
 
@@ -60,6 +81,13 @@ def _pick(value: Mapping[str, Any]) -> str:
     for name, member in FORMATS.items():
         if member.matches(value):
             return name
-    got = ", ".join(sorted(key[:40] for key in list(value)[:10])) or "none"
-    looked_for = "inputs, outputs, instances, predictions, data.ndarray, data.tensor, strData, jsonData, binData, error"
-    raise Rejected(422, "unknown_format", f"no inference payload; keys looked for: {looked_for}; keys found: {got}")
+    raise Rejected(422, "unknown_format", f"no inference payload: {_unknown(value)}")
+
+
+def _unknown(value: Mapping[str, Any]) -> str:
+    """The key that was probably meant, or the usual ones."""
+    for key in list(value)[:10]:
+        if near := get_close_matches(key[:40], _KEYS, n=1, cutoff=0.7):
+            return f"it has '{key[:40]}'; did you mean '{near[0]}'?"
+    found = ", ".join(repr(key[:40]) for key in list(value)[:3]) or "no key"
+    return f"it has {found}; expected 'inputs' or 'instances' asked, 'outputs' or 'predictions' answered"

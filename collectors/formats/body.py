@@ -1,13 +1,14 @@
-"""From the bytes of a body to its parsed JSON: content type, gzip, the binary tail, and what is wrong with it."""
+"""From the bytes of a body to its parsed JSON: content type, codings, the binary tail, and what is wrong with it."""
 
 import json
 import re
-import zlib
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
+from collectors.formats.encodings import unzip
+from collectors.formats.nesting import check_containers, check_nesting
 from core.config import Limits
 from core.errors import Rejected
 
@@ -16,13 +17,14 @@ class Hints(NamedTuple):
     """What came beside a body.
 
     `json_length`: bytes of JSON in front of binary tensors (header Inference-Header-Content-Length).
-    `model`: the model the sender named, used where the body names none.
+    `model`: the model the sender named, used where the body names none. `encoding`: the header Content-Encoding.
     """
 
     content_type: str = "application/json"
     json_length: int | None = None
     model: str = ""
     limits: Limits = Limits()
+    encoding: str = ""
 
 
 class Document(NamedTuple):
@@ -39,6 +41,9 @@ _STRING_OR_LITERAL = re.compile(
     rb"|(?:N(?<![\w.+-]N)aN|I(?<![\w.+-]I)nfinity|-(?<![\w.+-]-)Infinity)(?![\w.+-])",
     re.DOTALL,
 )
+_INFINITIES = (b"Infinity", b"-Infinity")
+_SPACE = b" \t\r\n"
+_MOST_DIGITS = 20  # of a 64-bit integer, with its sign
 # JSON of any name; octet-stream is JSON with binary tensors behind it; KServe's logger passes on the caller's type,
 # which is form-urlencoded when the caller is `curl -d`; no type at all is read as JSON.
 _ACCEPTED = ("", "application/json", "text/json", "application/octet-stream", "application/x-www-form-urlencoded")
@@ -47,23 +52,36 @@ _ACCEPTED = ("", "application/json", "text/json", "application/octet-stream", "a
 def parse(body: bytes, hints: Hints) -> Document:
     """Check the content type, unzip, parse. Rejected: 415 for the type, 413 when too large, 400 when not JSON."""
     _check_type(hints.content_type)
-    body = unzip(body, hints.limits.body_bytes)
+    body = unzip(body, hints.limits.body_bytes, hints.encoding)
     tail: memoryview | bytes
     head, tail = (body, b"") if hints.json_length is None else _split(body, hints.json_length)
     try:
-        value = loads(head)
+        value = loads(head, hints.limits)
     except Rejected:
         end = 0 if tail else _end_of_document(head)
         if not end:
             raise
-        value, tail = loads(head[:end]), memoryview(head)[end:]
+        value, tail = loads(head[:end], hints.limits), memoryview(head)[end:]
+    else:
+        if hints.json_length is None and b'"binary_data_size"' in head:  # a tensor may look like space after the JSON
+            tail = head[len(head.rstrip(_SPACE)) :]
     if type(value) is not dict:
         raise Rejected(422, "unknown_format", f"a JSON object is expected, not {type(value).__name__}")
     return Document(value, tail)
 
 
-def loads(text: bytes) -> Any:
-    """Parse JSON in which NaN and ±Infinity may stand for numbers, as Python writes them; NaN becomes null."""
+def loads(text: bytes, limits: Limits) -> Any:
+    """Parse JSON in which NaN and ±Infinity may stand for numbers, as Python writes them; NaN becomes null.
+
+    Rejected: 400 when it is no JSON, or nested too deep.
+    """
+    check_containers(text, limits)
+    value = _loads(text)
+    check_nesting(text, limits)
+    return value
+
+
+def _loads(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -74,16 +92,7 @@ def loads(text: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         raise _bad_json(error) from None
     except RecursionError:  # Python's own parser gives up before orjson does
-        raise Rejected(400, "too_deep", "JSON nested too deep") from None
-
-
-def unzip(body: bytes, most_bytes: int) -> bytes:
-    """`body`, unzipped when it is gzip: KServe's logger passes zipped bodies on without their Content-Encoding."""
-    if body[:2] == b"\x1f\x8b":
-        body = _gunzip(body, most_bytes)
-    if len(body) > most_bytes:
-        raise Rejected(413, "too_large", f"the body is larger than {most_bytes} bytes")
-    return body
+        raise Rejected(400, "too_deep", "JSON nested too deep (limits.nesting)") from None
 
 
 def is_json(content_type: str) -> bool:
@@ -102,17 +111,6 @@ def inside(path: str, error: Rejected) -> Rejected:
     """`error` about a part of what is at `path`, as seen from outside: `shape` of `inputs[0]` is `inputs[0].shape`."""
     joint = "." if error.field and not error.field.startswith("[") else ""
     return Rejected(error.status, error.code, error.detail, f"{path}{joint}{error.field}")
-
-
-def _gunzip(body: bytes, most_bytes: int) -> bytes:
-    unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        unzipped = unzip.decompress(body, most_bytes + 1)
-    except zlib.error as error:
-        raise Rejected(400, "bad_gzip", f"not gzip: {error}") from None
-    if not unzip.eof and len(unzipped) <= most_bytes:
-        raise Rejected(400, "bad_gzip", "the gzip data ends early")
-    return unzipped
 
 
 @lru_cache(maxsize=256)
@@ -153,14 +151,21 @@ def _loads_literals(text: bytes) -> Any:
     without_nan = _STRING_OR_LITERAL.sub(lambda m: b"null" if m[0] == b"NaN" else m[0], text)
     if b"Infinity" not in without_nan:
         return orjson.loads(without_nan)
-    finite = _STRING_OR_LITERAL.sub(lambda m: b"0" if m[0].endswith(b"Infinity") else m[0], without_nan)
+    finite = _STRING_OR_LITERAL.sub(lambda m: b"0" if m[0] in _INFINITIES else m[0], without_nan)
     value = orjson.loads(finite)
-    return value if finite == without_nan else json.loads(without_nan)
+    return value if finite == without_nan else json.loads(without_nan.decode(), parse_int=_number)
+
+
+def _number(digits: str) -> int | float:
+    """As orjson reads them: integers beyond 64 bits are floating-point numbers."""
+    if len(digits) <= _MOST_DIGITS and -(2**63) <= int(digits) < 2**64:
+        return int(digits)
+    return float(digits)
 
 
 def _bad_json(error: orjson.JSONDecodeError) -> Rejected:
     if "depth" in error.msg:
-        return Rejected(400, "too_deep", f"JSON nested too deep at character {error.pos}")
+        return Rejected(400, "too_deep", f"JSON nested too deep at character {error.pos} (limits.nesting)")
     if "UTF-8" in error.msg or "surrogate" in error.msg:
         return Rejected(400, "bad_utf8", f"not UTF-8: {error.msg} at character {error.pos}")
     return Rejected(400, "bad_json", f"not JSON: {error.msg} at character {error.pos}")

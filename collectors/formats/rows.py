@@ -4,19 +4,17 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, compress, repeat
 from math import prod
 from types import NoneType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collectors.fields import WIDEST
 from collectors.formats.body import inside
-from collectors.formats.values import NUMERIC, Cells, beyond_exact, flatten, numbers, texts
+from collectors.formats.values import NUMERIC, Cells, beyond_exact, flatten, numbers, numerals, texts
 from core.config import Limits
 from core.errors import Rejected
 from core.records import Tensor
-
-_CELL_BYTES = 4  # the least a cell of an object takes in JSON: a body of b bytes holds at most b / 4 of them
 
 
 def by_rows(name: str, rows: list[Any], limits: Limits) -> tuple[Tensor, ...]:
@@ -24,10 +22,11 @@ def by_rows(name: str, rows: list[Any], limits: Limits) -> tuple[Tensor, ...]:
 
     A key that a row lacks is missing there. Rejected when rows are ragged or have too many keys together.
     """
+    check_rows(len(rows), limits)
     if rows and set(map(type, rows)) == {dict}:
         keys = list(dict.fromkeys(chain.from_iterable(rows)))
         check_count(len(keys), limits)
-        _check_cells(len(keys) * len(rows), limits)
+        check_cells(len(keys) * len(rows), limits)
         return by_columns({key: _filled(list(map(dict.get, rows, repeat(key))), limits) for key in keys}, limits)
     return by_kind(name, flatten(rows))
 
@@ -43,11 +42,11 @@ def by_kind(name: str, cells: Cells, columns: Sequence[str] = ()) -> tuple[Tenso
 
     `columns` are the names of the second axis. Scalars get the shape (1,).
     """
-    values = _array(cells)
+    values, datatype = _array(cells)
     is_table = len(cells.shape) == 2 and 1 < cells.shape[1] <= WIDEST
-    if values.dtype == object and is_table and cells.kinds & {int, float, bool}:
+    if datatype == "BYTES" and is_table and cells.kinds & {int, float, bool}:
         return _split(name, cells, columns or [f"{name}_{j}" for j in range(cells.shape[1])])
-    return (_tensor(name, values.reshape(cells.shape or (1,)), columns),)
+    return (Tensor(name, values.reshape(cells.shape or (1,)), datatype, tuple(columns)),)
 
 
 def check_count(fields: int, limits: Limits) -> None:
@@ -57,9 +56,18 @@ def check_count(fields: int, limits: Limits) -> None:
         raise Rejected(413, "too_many_fields", f"{fields} fields; {most}")
 
 
-def _check_cells(cells: int, limits: Limits) -> None:
-    if cells * _CELL_BYTES > limits.body_bytes:
-        raise Rejected(413, "too_large", f"rows that differ in their keys: {cells} cells when each row has all keys")
+def check_rows(rows: int, limits: Limits) -> None:
+    """Rejected when a payload has more rows than are allowed."""
+    if rows > limits.rows_per_request:
+        most = f"at most {limits.rows_per_request} are taken (limits.rows_per_request)"
+        raise Rejected(413, "too_many_rows", f"{rows} rows; {most}")
+
+
+def check_cells(cells: int, limits: Limits) -> None:
+    """Rejected when rows whose fields differ unfold to more than is allowed."""
+    if cells > limits.cells_per_request:
+        most = f"at most {limits.cells_per_request} are taken (limits.cells_per_request)"
+        raise Rejected(413, "too_large", f"{cells} cells when each row has all fields; {most}")
 
 
 def _filled(column: list[Any], limits: Limits) -> list[Any]:
@@ -67,7 +75,7 @@ def _filled(column: list[Any], limits: Limits) -> list[Any]:
     if set(map(type, column)) != {list, NoneType}:
         return column
     shape = flatten(next(value for value in column if value is not None)).shape
-    _check_cells(prod(shape) * len(column), limits)
+    check_cells(prod(shape) * len(column), limits)
     missing = np.full(shape, None, dtype=object).tolist()
     return [missing if value is None else value for value in column]
 
@@ -82,24 +90,30 @@ def _column(key: str, values: Any) -> tuple[Tensor, ...]:
 def _split(name: str, cells: Cells, columns: Sequence[str]) -> tuple[Tensor, ...]:
     width = len(columns)
     by_column = [cells.flat[j::width] for j in range(width)]
-    arrays = [_array(Cells(flat, (len(flat),), set(map(type, flat)))) for flat in by_column]
-    textual = [array.dtype == object for array in arrays]
+    each = [_array(Cells(flat, (len(flat),), set(map(type, flat)))) for flat in by_column]
+    datatypes = [array.datatype for array in each]
     return tuple(
         [
-            _tensor(name, np.column_stack(list(compress(arrays, chosen))), list(compress(columns, chosen)))
-            for chosen in ([not t for t in textual], textual)
-            if any(chosen)
+            Tensor(
+                name,
+                np.column_stack([a.values for a in each if a.datatype == datatype]),
+                datatype,
+                tuple(compress(columns, [d == datatype for d in datatypes])),
+            )
+            for datatype in ("FP64", "INT64", "BYTES")
+            if datatype in datatypes
         ]
     )
 
 
-def _array(cells: Cells) -> NDArray[Any]:
-    """Numbers as float64, unless one is an integer that it does not hold exactly; anything else as text."""
+class _Array(NamedTuple):
+    values: NDArray[Any]
+    datatype: str
+
+
+def _array(cells: Cells) -> _Array:
+    """Numbers as float64, as numerals when one is an integer that it does not hold exactly; anything else as text."""
     if not cells.kinds <= NUMERIC:
-        return texts(cells)
+        return _Array(texts(cells), "BYTES")
     values = numbers(cells)
-    return texts(cells) if beyond_exact(cells, values) else values
-
-
-def _tensor(name: str, values: NDArray[Any], columns: Sequence[str]) -> Tensor:
-    return Tensor(name, values, "BYTES" if values.dtype == object else "FP64", tuple(columns))
+    return _Array(numerals(cells), "INT64") if beyond_exact(cells, values) else _Array(values, "FP64")

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from collectors.formats import binary
 from collectors.formats.body import Document, Hints, inside
-from collectors.formats.rows import check_count
 from collectors.formats.values import checked_shape, flatten, from_base64, scalar_text, shaped, typed
 from core.errors import Rejected
 from core.records import HalfKind, Payload, Tensor
@@ -31,7 +30,9 @@ def decode(document: Document, kind: HalfKind, hints: Hints) -> Payload:
     sent = value.get(key)
     if type(sent) is not list:
         raise Rejected(422, "unknown_format", f"a V2 {kind} has a list of tensors in '{key}'", key)
-    check_count(len(sent), hints.limits)
+    if len(sent) > hints.limits.tensors:
+        detail = f"{len(sent)} tensors; at most {hints.limits.tensors} are taken (limits.tensors)"
+        raise Rejected(413, "too_many_tensors", detail, key)
     tensors = []
     outer = _parameters(value).get("content_type")
     for index, part in enumerate(sent):

@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from collectors.fields import EXACT
+from collectors.fields import EXACT, number_text
 from core.errors import Rejected
 
 MOST_AXES = 32  # numpy's limit
@@ -61,12 +61,17 @@ def texts(cells: Cells) -> NDArray[Any]:
     return objects(flat)
 
 
+def numerals(cells: Cells) -> NDArray[Any]:
+    """Numbers as str objects, one axis, for integers beyond 2^53: each as Python writes it, booleans as 0 and 1."""
+    return objects([None if c is None else repr(int(c) if type(c) is bool else c) for c in cells.flat])
+
+
 def typed(cells: Cells, datatype: str) -> NDArray[Any]:
-    """`numbers` or, for BYTES and for integers of which one is beyond 2^53, `texts`."""
+    """`numbers`; `texts` for BYTES, `numerals` for integers of which one is beyond 2^53."""
     if datatype == "BYTES":
         return texts(cells)
     values = numbers(cells)
-    return texts(cells) if datatype in _INTEGER_TYPES and beyond_exact(cells, values) else values
+    return numerals(cells) if datatype in _INTEGER_TYPES and beyond_exact(cells, values) else values
 
 
 def beyond_exact(cells: Cells, values: NDArray[np.float64]) -> bool:
@@ -98,7 +103,7 @@ def shaped(values: NDArray[Any], shape: list[int]) -> NDArray[Any]:
     try:
         return values.reshape(shape or 1)
     except (ValueError, OverflowError):
-        raise Rejected(400, "bad_shape", f"{shape} does not hold {len(values)} elements", "shape") from None
+        raise Rejected(400, "bad_shape", f"{str(shape)[:100]} does not hold {len(values)} elements", "shape") from None
 
 
 def from_base64(values: NDArray[Any]) -> NDArray[Any]:
@@ -122,7 +127,7 @@ def _text(cell: Any) -> str | None:
     if cell is None or type(cell) is str:
         return cell
     if type(cell) is float:
-        return str(int(cell)) if cell.is_integer() else repr(cell)  # 3 and 3.0 are one category
+        return number_text(cell)
     if type(cell) is dict and cell.keys() == {"b64"} and type(cell["b64"]) is str:  # TensorFlow Serving's bytes
         decoded: str = from_base64(objects([cell["b64"]]))[0]
         return decoded

@@ -11,9 +11,6 @@ from core.config import Limits
 from core.errors import Rejected
 from core.records import FieldInfo
 
-# Each model and version is built on its own, which takes a millisecond.
-MODELS_PER_REQUEST = 1_000
-
 
 class BadRow(NamedTuple):
     """One row that cannot be taken: its number from 0, the field at fault, why, the code counted, the row as JSON.
@@ -70,10 +67,19 @@ def too_many_fields(limits: Limits) -> Rejected:
     return Rejected(413, "too_large", detail, "predictions")
 
 
-def check_models(count: int) -> None:
-    """Rejected when one request holds more models and versions than can be built in time."""
-    if count > MODELS_PER_REQUEST:
-        raise Rejected(413, "too_large", f"over {MODELS_PER_REQUEST} models and versions in one request", "model")
+def check_models(count: int, limits: Limits) -> None:
+    """Rejected when one request holds more models and versions than can be built in time, at a millisecond each."""
+    if count > limits.models_per_request:
+        detail = f"over {limits.models_per_request} models and versions in one request (limits.models_per_request)"
+        raise Rejected(413, "too_large", detail, "model")
+
+
+def check_bad_rows(count: int, first: BadRow, limits: Limits) -> None:
+    """Rejected when so many rows are bad that the sender means something else: each would be a dead letter."""
+    if count > limits.bad_rows_per_request:
+        most = f"at most {limits.bad_rows_per_request} may be (limits.bad_rows_per_request)"
+        detail = f"{count} rows or more are bad and {most}; the first, row {first.row}: {first.reason}"
+        raise Rejected(400, "too_many_bad_rows", detail, first.field)
 
 
 def check_allowed(read: RowsRead) -> None:

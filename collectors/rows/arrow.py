@@ -1,25 +1,24 @@
 """Predictions as an Arrow IPC stream, for bulk: one column a field, `inputs.age`, `outputs.p`, `tags.country`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from collectors.columns import concat, maps
 from collectors.content import fingerprints
 from collectors.exchanges import Naming
 from collectors.fields import Block, declared
-from collectors.rows import BadRow, Defaults, RowsRead, check_models, too_many_fields
+from collectors.lengths import check_names, too_many_tags
+from collectors.rows import Defaults, RowsRead, check_models, too_many_fields
+from collectors.rows.bad import Fault, bad_rows, faults, not_allowed, too_long
 from collectors.rows.blocks import block
-from collectors.rows.scalars import MOST_STATUS, ROLES, SCALARS, constant, forbidden, infos, new_ids, tag_column
+from collectors.rows.scalars import MOST_STATUS, ROLES, SCALARS, constant, infos, new_ids, tag_column
 from collectors.rows.stream import read_stream
 from collectors.rows.times import believable, column_times, time_text
-from core.access import FORBIDDEN
 from core.config import Limits
 from core.errors import Rejected
 from core.options import nearest
@@ -27,24 +26,21 @@ from core.records import PREDICTIONS, TIME, FieldInfo, ModelKey, Role
 
 _PREFIXES = (*ROLES, "tags")
 _Columns = dict[str, pa.Array]
-_REASONS = {
-    "namespace": (FORBIDDEN, "the token may not use '{}'"),
-    "model": ("no_model", "say which model the prediction is of"),
-    "time": ("bad_time", "expected an RFC 3339 time such as 2026-11-22T13:48:48Z"),
-    "status": ("bad_value", f"expected a whole number from 0 to {MOST_STATUS}"),
-    "weight": ("bad_value", "expected a number above 0"),
-    "latency": ("bad_value", "expected seconds, 0 or more"),
-}
 
 
 def read_arrow(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Naming]) -> RowsRead:
     """Rejected when the stream cannot be read or has a column nobody knows; single rows go to `rejected`."""
     batch = read_stream(body, defaults.limits)
     _check_columns(batch.schema.names, defaults.limits)
-    scalars, bad = _scalars(batch, defaults)
-    batch, scalars, rejected = _without_bad(batch, scalars, bad)
+    scalars, found = _scalars(batch, defaults)
+    worst, rejected = bad_rows(
+        batch, scalars, found + too_long(_texts(batch, scalars), defaults.limits), defaults.limits
+    )
+    if rejected:
+        keep = pa.array(~worst)
+        batch, scalars = batch.filter(keep), {name: column.filter(keep) for name, column in scalars.items()}
     ids, new = _ids(batch)
-    parts = list(_by_model(batch, {**scalars, "id": ids}))
+    parts = list(_by_model(batch, {**scalars, "id": ids}, defaults.limits))
     numbers = np.concatenate([said.pop("number").to_numpy() for _, said in parts] or [np.zeros(0, np.int64)])
     built = [_built(part, said, defaults, naming) for part, said in parts]
     batches = [rows for rows, _ in built] or [pa.RecordBatch.from_pylist([], schema=PREDICTIONS)]
@@ -54,18 +50,22 @@ def read_arrow(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Nam
 def _check_columns(names: list[str], limits: Limits) -> None:
     if len(names) > limits.fields_per_row:
         raise too_many_fields(limits)
+    check_names(names, limits, "columns")
+    if (tags := sum([name.startswith("tags.") for name in names])) > limits.tags:
+        raise too_many_tags(tags, limits)
     for name in names:
         head, dot, field = name.partition(".")
         if name not in SCALARS and not (dot and field and head in _PREFIXES):
-            raise Rejected(400, "unknown_key", nearest(name, [*SCALARS, *(f"{p}.{field}" for p in _PREFIXES)]), name)
+            known = [*SCALARS, *(f"{prefix}.{field[:100]}" for prefix in _PREFIXES)]
+            raise Rejected(400, "unknown_key", nearest(name[:100], known), name)
     if len(set(names)) < len(names):
         raise Rejected(400, "bad_arrow", "the column is there twice", Counter(names).most_common(1)[0][0])
 
 
-def _scalars(batch: pa.RecordBatch, defaults: Defaults) -> tuple[_Columns, dict[str, NDArray[np.bool_]]]:
+def _scalars(batch: pa.RecordBatch, defaults: Defaults) -> tuple[_Columns, list[Fault]]:
     """Every scalar column but the id in the type of the table `predictions`, nulls filled with the defaults.
 
-    Beside them `number`, which row of the request each is. And which rows hold what cannot be meant, by the column.
+    Beside them `number`, which row of the request each is. And which rows hold what cannot be meant.
     """
     filled: dict[str, Any] = {
         "namespace": defaults.namespace,
@@ -81,20 +81,17 @@ def _scalars(batch: pa.RecordBatch, defaults: Defaults) -> tuple[_Columns, dict[
     times, no_time = np.full(len(batch), defaults.received), np.zeros(len(batch), np.bool_)
     if "time" in batch.schema.names:
         times, no_time = column_times(batch.column("time"), defaults.received)
-    bad = {"namespace": forbidden(said["namespace"], defaults.allowed), **_wrong(said), "time": no_time}
-    statuses = np.where(bad["status"], 0, said["status"]).astype(np.uint16)
+    found = [not_allowed(said["namespace"], defaults.allowed), *faults(said, no_time)]
+    status = said["status"].to_numpy()
+    statuses = np.where((status >= 0) & (status <= MOST_STATUS), status, 0).astype(np.uint16)
     numbers = pa.array(np.arange(len(batch)))
-    return {**said, "time": pa.array(times), "status": pa.array(statuses), "number": numbers}, bad
+    return {**said, "time": pa.array(times), "status": pa.array(statuses), "number": numbers}, found
 
 
-def _wrong(said: _Columns) -> dict[str, NDArray[np.bool_]]:
-    weight, latency, status = (said[name].to_numpy() for name in ("weight", "latency", "status"))
-    return {
-        "model": pc.equal(said["model"], "").to_numpy(zero_copy_only=False),
-        "status": ~((status >= 0) & (status <= MOST_STATUS) & (status == np.floor(status))),
-        "weight": ~((weight > 0) & np.isfinite(weight)),
-        "latency": (latency < 0) | np.isinf(latency),
-    }
+def _texts(batch: pa.RecordBatch, scalars: _Columns) -> _Columns:
+    """Every column whose text has a limit."""
+    names = [n for n in batch.schema.names if n == "id" or n.startswith("tags.")]
+    return {**scalars, **{name: _cast(batch, name, pa.string()) for name in names}}
 
 
 def _filled(batch: pa.RecordBatch, name: str, default: str | float) -> pa.Array:
@@ -122,45 +119,20 @@ def _ids(batch: pa.RecordBatch) -> tuple[pa.Array, bool]:
     return pc.replace_with_mask(ids, unknown, pa.array(new_ids(missing), pa.string())), missing == len(ids)
 
 
-def _without_bad(
-    batch: pa.RecordBatch, scalars: _Columns, bad: Mapping[str, NDArray[np.bool_]]
-) -> tuple[pa.RecordBatch, _Columns, list[BadRow]]:
-    worst = np.logical_or.reduce(list(bad.values()))
-    if not worst.any():
-        return batch, scalars, []
-    rejected = [_bad_row(batch, scalars, int(row), bad) for row in np.flatnonzero(worst)]
-    keep = pa.array(~worst)
-    return batch.filter(keep), {name: column.filter(keep) for name, column in scalars.items()}, rejected
-
-
-def _bad_row(batch: pa.RecordBatch, scalars: _Columns, row: int, bad: Mapping[str, NDArray[np.bool_]]) -> BadRow:
-    field = next(name for name, rows in bad.items() if rows[row])
-    code, reason = _REASONS[field]
-    of = [scalars[name][row].as_py() for name in ("namespace", "model", "version")]
-    sent = _as_json(batch.slice(row, 1).to_pylist()[0])
-    return BadRow(row, field, reason.format(scalars[field][row]), code, sent, *of)
-
-
-def _as_json(row: Mapping[str, Any]) -> bytes:
-    """The row as it would be sent as JSON: readable, and fit to be sent again."""
-    record: dict[str, Any] = {}
-    for name, value in row.items():
-        head, dot, field = name.partition(".")
-        if value is not None:
-            (record.setdefault(head, {}) if dot else record)[field or name] = value
-    return orjson.dumps(record, default=str)
-
-
-def _by_model(batch: pa.RecordBatch, scalars: _Columns) -> Iterator[tuple[pa.RecordBatch, _Columns]]:
+def _by_model(batch: pa.RecordBatch, scalars: _Columns, limits: Limits) -> Iterator[tuple[pa.RecordBatch, _Columns]]:
     """Rows of one (namespace, model, version) at a time: nearly always all of them."""
-    keys = (scalars[name] for name in ("namespace", "model", "version"))
-    groups = pc.binary_join_element_wise(*keys, "\0").dictionary_encode()
-    check_models(len(groups.dictionary))
-    if len(groups.dictionary) == 1:
+    groups = np.zeros(len(batch), np.int64)
+    for name in ("namespace", "model", "version"):
+        encoded = scalars[name].dictionary_encode()
+        if len(encoded.dictionary) > 1:
+            joint = groups * len(encoded.dictionary) + encoded.indices.to_numpy()
+            groups = np.unique(joint, return_inverse=True)[1]
+    counts = np.bincount(groups)
+    check_models(len(counts), limits)
+    if len(counts) == 1:
         yield batch, scalars
         return
-    order = np.argsort(groups.indices.to_numpy(), kind="stable")
-    counts = np.bincount(groups.indices.to_numpy(), minlength=len(groups.dictionary))
+    order = np.argsort(groups, kind="stable")
     for chosen in np.split(order, np.cumsum(counts)[:-1]):
         rows = pa.array(chosen)
         if len(rows):
@@ -172,17 +144,17 @@ def _built(
 ) -> tuple[pa.RecordBatch, list[FieldInfo]]:
     model = ModelKey(scalars["namespace"][0].as_py(), scalars["model"][0].as_py())
     kinds = naming(model).kinds
-    found = [(role, block) for name in batch.schema.names for role, block in _field(batch, name)]
+    found = [(role, block) for name in batch.schema.names for role, block in _field(batch, name, defaults.limits)]
     fields = maps(len(batch), [(role, part) for role, block in found for part in declared([block], kinds)])
     columns = {**scalars, **constant(defaults, len(batch)), **_times_and_tags(batch, scalars["time"], defaults)}
     rows = pa.RecordBatch.from_pydict({**columns, "content": fingerprints(fields), **fields}, schema=PREDICTIONS)
     return rows, infos(model, scalars["version"][0].as_py(), fields)
 
 
-def _field(batch: pa.RecordBatch, name: str) -> Iterator[tuple[Role, Block]]:
+def _field(batch: pa.RecordBatch, name: str, limits: Limits) -> Iterator[tuple[Role, Block]]:
     head, _, field = name.partition(".")
     if head in ROLES and batch.column(name).null_count < len(batch):
-        yield ROLES[head], block(field, batch.column(name), name)
+        yield ROLES[head], block(field, batch.column(name), name, limits)
 
 
 def _times_and_tags(batch: pa.RecordBatch, sent: pa.Array, defaults: Defaults) -> _Columns:

@@ -1,29 +1,38 @@
 """Columns of an Arrow batch to blocks of fields."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from collectors.fields import EXACT, Block
+from collectors.formats.rows import check_cells
+from collectors.rows.types import is_list, is_text
+from core.config import Limits
 from core.errors import Rejected
 
-_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-_NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean, pa.types.is_null)
 
+def block(field: str, column: pa.Array, name: str, limits: Limits) -> Block:
+    """The field `field` out of the column `name`; Rejected when its type is no field's.
 
-def block(field: str, column: pa.Array, name: str) -> Block:
-    """The field `field` out of the column `name`; Rejected when its type is no field's."""
+    Integers of which some are beyond 2^53 are text of a numeric datatype, as in a tensor.
+    """
     kind = column.type
     if pa.types.is_boolean(kind):
         column = column.cast(pa.uint8())
     elif pa.types.is_integer(kind) and _beyond_exact(column):
-        column = column.cast(pa.string())
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return Block("cat", (field,), np.array([column.to_pylist()], dtype=object).T)
-    if any(test(kind) for test in _LISTS) and any(test(kind.value_type) for test in _NUMBERS):
-        return _vector(field, column, name)
+        return Block("cat", (field,), _objects(column.cast(pa.string())), datatype="INT64")
+    if is_text(kind):
+        return Block("cat", (field,), _objects(column))
+    if is_list(kind):
+        return _vector(field, column, name, limits)
     return Block("num", (field,), _floats(column, name).reshape(-1, 1))
+
+
+def _objects(column: pa.Array) -> NDArray[Any]:
+    return np.array([column.to_pylist()], dtype=object).T
 
 
 def _beyond_exact(column: pa.Array) -> bool:
@@ -40,13 +49,15 @@ def _floats(column: pa.Array, name: str) -> NDArray[np.float64]:
     return values
 
 
-def _vector(field: str, column: pa.Array, name: str) -> Block:
+def _vector(field: str, column: pa.Array, name: str, limits: Limits) -> Block:
     present = column.is_valid().to_numpy(zero_copy_only=False)
     lists = column.drop_null()
     lengths = pc.list_value_length(lists).unique()
     if len(lengths) > 1:
         raise Rejected(400, "bad_shape", "the lists must all have the same length", name)
     size = lengths[0].as_py() if len(lengths) else 0
+    check_cells(len(column) * size, limits)  # one list beside a million nulls is as wide for all of them
     values = np.full((len(column), size), np.nan, dtype=np.float32)
-    values[present] = _floats(lists.flatten(), name).astype(np.float32).reshape(-1, size)
+    with np.errstate(over="ignore"):  # beyond float32 it is infinite, which is kept and counted
+        values[present] = _floats(lists.flatten(), name).astype(np.float32).reshape(len(lists), size)
     return Block("vec", (field,), values, present=present & ~np.isnan(values).all(axis=1))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from collectors.columns import ITEMS, MAPS, Entries, kind_of, to_map
 from collectors.fields import EXACT, Kind, number_text
+from core.config import Limits
 from core.errors import Rejected
 
 
@@ -20,12 +21,16 @@ class Cell(NamedTuple):
     value: Any
 
 
-def cells(record: dict[str, Any], key: str) -> Iterator[Cell]:
+def cells(record: dict[str, Any], key: str, limits: Limits) -> Iterator[Cell]:
     """What is present in `record[key]`, which is `inputs` or `outputs`; Rejected names the field at fault."""
     fields = record.get(key) or {}
     if not isinstance(fields, dict):
         raise Rejected(400, "bad_shape", f"expected an object, found {type(fields).__name__}", key)
+    if len(fields) > limits.fields_per_row:
+        raise Rejected(413, "too_large", f"over {limits.fields_per_row} fields (limits.fields_per_row)", key)
     for name, value in fields.items():
+        if not name:
+            raise Rejected(400, "bad_name", "a field needs a name", key)
         if value is not None:
             kind, kept = _cell(value, f"{key}.{name}")
             if kept is not None:

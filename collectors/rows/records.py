@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,15 +12,19 @@ import pyarrow as pa
 from collectors.columns import concat
 from collectors.content import fingerprints
 from collectors.exchanges import Naming
-from collectors.rows import BadRow, Defaults, RowsRead, check_models, too_many
+from collectors.formats.body import loads
+from collectors.lengths import check_name, check_names, check_tags
+from collectors.rows import BadRow, Defaults, RowsRead, check_bad_rows, check_models, too_many, too_many_fields
 from collectors.rows.cells import Cell, as_declared, cells, maps
 from collectors.rows.scalars import MOST_STATUS, SCALARS, constant, infos, new_ids, tag_column
 from collectors.rows.times import read_time, settled_time
+from core.config import Limits
 from core.errors import Rejected
 from core.options import nearest
 from core.records import PREDICTIONS, TIME, FieldInfo, ModelKey
 
 KEYS = {*SCALARS, "inputs", "outputs", "tags"}
+_NAMES = ("id", "model", "version", "namespace", "trace_id")
 
 
 class _Row(NamedTuple):
@@ -32,54 +37,52 @@ class _Row(NamedTuple):
 
 def read_json(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Naming]) -> RowsRead:
     """One object with a list `predictions`; Rejected when the body as a whole cannot be read."""
-    document = _parsed(body)
+    document = loads(body, defaults.limits)
     if not isinstance(document, dict) or not isinstance(document.get("predictions"), list):
         raise Rejected(400, "bad_shape", "expected an object with a list 'predictions'", "predictions")
     if unknown := document.keys() - {"model", "version", "namespace", "predictions"}:
         raise Rejected(400, "unknown_key", "known keys: model, version, namespace, predictions", min(unknown))
     said = {k: _text(document[k], k) for k in ("model", "version", "namespace") if document.get(k) is not None}
+    if len(document["predictions"]) > defaults.limits.rows_per_request:
+        raise too_many(defaults.limits)
     named = Defaults(**{**defaults._asdict(), **said})
     return _read(document["predictions"], named, naming)
 
 
 def read_ndjson(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Naming]) -> RowsRead:
     """One object a line; blank lines are passed over."""
-    return _read((_line(line) for line in body.splitlines() if line.strip()), defaults, naming)
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Rejected(400, "bad_json", str(error)) from None
+    most = defaults.limits.rows_per_request
+    if body.count(b"\n") >= most and sum(not line.isspace() for line in BytesIO(body)) > most:
+        raise too_many(defaults.limits)
+    lines = (line for line in BytesIO(body) if not line.isspace())
+    return _read((_line(line.rstrip(b"\r\n"), defaults.limits) for line in lines), defaults, naming)
 
 
 class _Unparsed(NamedTuple):
     line: bytes
-    why: str
+    error: Rejected
 
 
-def _line(line: bytes) -> Any:
+def _line(line: bytes, limits: Limits) -> Any:
     try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        return _Unparsed(line, str(error))
+        return loads(line, limits)
+    except Rejected as error:
+        return _Unparsed(line, error)
 
 
 def _read(records: Iterable[Any], defaults: Defaults, naming: Callable[[ModelKey], Naming]) -> RowsRead:
     rejected: list[BadRow] = []
     groups: dict[tuple[ModelKey, str], list[_Row]] = defaultdict(list)
     for number, record in enumerate(records):
-        if number >= defaults.limits.rows_per_request:
-            raise too_many(defaults.limits)
         try:
             row = _checked(record, number, defaults)
         except Rejected as error:
             rejected.append(_bad(number, record, error, defaults))
+            check_bad_rows(len(rejected), rejected[0], defaults.limits)
         else:
             said = row.scalars
             groups[ModelKey(said["namespace"], said["model"]), said["version"]].append(row)
-    check_models(len(groups))
+    check_models(len(groups), defaults.limits)
     built = [_built(model, rows, defaults, naming(model)) for (model, _), rows in groups.items()]
     batches = [batch for batch, _ in built] or [pa.RecordBatch.from_pylist([], schema=PREDICTIONS)]
     new = all(row.scalars["id"] is None for rows in groups.values() for row in rows)
@@ -95,12 +98,18 @@ def _bad(number: int, record: Any, error: Rejected, defaults: Defaults) -> BadRo
 
 def _checked(record: Any, number: int, defaults: Defaults) -> _Row:
     if isinstance(record, _Unparsed):
-        raise Rejected(400, "bad_json", record.why)
+        raise record.error
     if not isinstance(record, dict):
         raise Rejected(400, "bad_row", f"expected an object, found {type(record).__name__}")
     if unknown := record.keys() - KEYS:
-        raise Rejected(400, "unknown_key", nearest(min(unknown), KEYS), min(unknown))
-    return _Row(_scalars(record, defaults), [*cells(record, "inputs"), *cells(record, "outputs")], number)
+        raise Rejected(400, "unknown_key", nearest(min(unknown)[:100], KEYS), min(unknown))
+    found = [*cells(record, "inputs", defaults.limits), *cells(record, "outputs", defaults.limits)]
+    scalars = _scalars(record, defaults)
+    for name in _NAMES:
+        check_name(scalars[name] or "", defaults.limits, name)
+    check_names([cell.field for cell in found], defaults.limits, "inputs")
+    check_tags(scalars["tags"], defaults.limits)
+    return _Row(scalars, found, number)
 
 
 def _scalars(record: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
@@ -131,6 +140,8 @@ def _built(
     columns = {name: [row.scalars[name] for row in rows] for name in SCALARS}
     fresh = iter(new_ids(sum(i is None for i in columns["id"])))
     fields = maps([as_declared(row.cells, naming.kinds) for row in rows])
+    if sum(len(column.keys.dictionary) for column in fields.values()) > defaults.limits.fields_per_row:
+        raise too_many_fields(defaults.limits)
     batch = pa.RecordBatch.from_pydict(
         {
             **columns,
@@ -174,7 +185,7 @@ def _number(record: dict[str, Any], key: str, default: float, bounds: tuple[floa
         return default
     if isinstance(value, bool) or not isinstance(value, int | float) or not bounds[0] <= value <= bounds[1]:
         raise Rejected(400, "bad_value", f"expected a number from {bounds[0]:g} to {bounds[1]:g}", key)
-    return value
+    return float(value)
 
 
 def _tags(value: Any) -> list[tuple[str, str]]:

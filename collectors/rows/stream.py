@@ -10,7 +10,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from collectors.formats.rows import check_cells
 from collectors.rows import too_many
+from collectors.rows.types import check_types
 from core.config import Limits
 from core.errors import Rejected
 
@@ -29,13 +31,21 @@ def read_stream(body: bytes, limits: Limits) -> pa.RecordBatch:
     try:
         _check(body, limits)
         with pa.ipc.open_stream(body) as reader:
+            check_types(reader.schema)
             table = reader.read_all()
         table.validate(full=True)
+        _check_size(table, limits)
         table = table.unify_dictionaries().combine_chunks()
-        columns = [_plain(column, limits) for column in table.columns]
+        return pa.RecordBatch.from_arrays(_all_plain(table, limits), table.column_names)
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, struct.error) as error:
         raise Rejected(400, "bad_arrow", f"not an Arrow IPC stream: {str(error)[:200]}") from None
-    return pa.RecordBatch.from_arrays(columns, table.column_names)
+
+
+def _check_size(table: pa.Table, limits: Limits) -> None:
+    """Columns may share their bytes, and a null or a boolean takes next to none: what they become is counted."""
+    if table.nbytes > limits.body_bytes:
+        raise _unpacks_too_far(limits)
+    check_cells(table.num_rows * table.num_columns, limits)
 
 
 def _check(body: bytes, limits: Limits) -> None:
@@ -54,18 +64,35 @@ def _check(body: bytes, limits: Limits) -> None:
             raise _unpacks_too_far(limits)
 
 
-def _plain(chunked: pa.ChunkedArray, limits: Limits) -> pa.Array:
-    column = chunked.combine_chunks()
-    column = column.storage if isinstance(column, pa.ExtensionArray) else column
+def _all_plain(table: pa.Table, limits: Limits) -> list[pa.Array]:
+    columns, left = [], limits.body_bytes
+    for chunked in table.columns:
+        column = chunked.combine_chunks()
+        column = column.storage if isinstance(column, pa.ExtensionArray) else column
+        left -= _growth(column)
+        if left < 0:
+            raise _unpacks_too_far(limits)
+        columns.append(_plain(column))
+    return columns
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    if pa.types.is_string_view(column.type):
+        return column.cast(pa.large_string())
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def _growth(column: pa.Array) -> int:
+    """Bytes that a column takes beyond its own once it is plain: one text may be named by every row."""
+    if pa.types.is_string_view(column.type):
+        return pc.sum(pc.binary_length(column)).as_py() or 0
     if not pa.types.is_dictionary(column.type):
-        return column
+        return 0
     # A row costs one byte in the body, and a whole dictionary entry here.
     entries = column.dictionary
     textual = pa.types.is_string(entries.type) or pa.types.is_large_string(entries.type)
     longest = pc.max(pc.binary_length(entries)).as_py() if textual and len(entries) else entries.nbytes
-    if (longest or 0) * len(column) > limits.body_bytes:
-        raise _unpacks_too_far(limits)
-    return column.dictionary_decode()
+    return (longest or 0) * len(column)
 
 
 def _unpacks_too_far(limits: Limits) -> Rejected:

@@ -26,7 +26,11 @@ def read_time(value: Any, received: int) -> int:
             return int(value * 1_000_000)
     except (ValueError, OverflowError):
         pass
-    raise Rejected(400, "bad_time", f"{str(value)[:40]!r} is not an RFC 3339 time such as 2026-11-22T13:48:48Z", "time")
+    raise Rejected(400, "bad_time", f"{_shown(value)} is not an RFC 3339 time such as 2026-11-22T13:48:48Z", "time")
+
+
+def _shown(value: Any) -> str:
+    return repr(value[:40]) if isinstance(value, str) else repr(value)[:40]
 
 
 def settled_time(time: int, received: int) -> tuple[int, tuple[tuple[str, str], ...]]:

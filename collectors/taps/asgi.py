@@ -16,7 +16,6 @@ Send = Callable[[Message], Awaitable[None]]
 
 log = logging.getLogger("tidemark.tap")
 
-THREAD_BYTES = 256 * 1024  # a body above this is decoded in a thread: the event loop must go on answering
 _CREDENTIALS = re.compile(r"auth|cookie|credential|jwt|key|passw|secret|session|signature|token")  # in a header's name
 
 

@@ -1,6 +1,5 @@
 """POST / and /events: CloudEvents with one request or response each, paired by id whenever the other half comes."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -9,10 +8,10 @@ from collectors.formats import decode
 from collectors.into import Frames
 from collectors.items import Halves, Item, Letters
 from collectors.journal import frames_of
+from collectors.lengths import check_names, check_tags
 from collectors.receipts import Receipt
 from collectors.rows.times import read_time, settled_time
 from collectors.taps.asgi import (
-    THREAD_BYTES,
     Receive,
     Scope,
     Send,
@@ -21,7 +20,8 @@ from collectors.taps.asgi import (
     header_map,
     read_body,
 )
-from collectors.taps.hints import JSON_LENGTH, hints
+from collectors.taps.aside import Aside
+from collectors.taps.hints import ENCODING, JSON_LENGTH, hints
 from collectors.taps.letters import Sent, event_alone, refused, whose_event
 from collectors.taps.ports import Ports
 from core.access import Namespaces, namespaces
@@ -40,7 +40,7 @@ class EventsTap:
 
     def __init__(self, ports: Ports) -> None:
         self._into, self._receipts, self._masks = ports.into, ports.receipts, ports.masks
-        self._limits, self._clock = ports.limits, ports.clock
+        self._limits, self._clock, self._aside = ports.limits, ports.clock, Aside(ports.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, receipt = header_map(scope), self._receipts.begin()
@@ -48,9 +48,8 @@ class EventsTap:
         try:
             body = await read_body(receive, headers, self._limits.body_bytes)
             with span("receive", headers, quotes_errors=not self._masks.on, tap=SOURCE):
-                large = len(body) > THREAD_BYTES
                 said = headers, body, namespaces(scope)
-                read = await asyncio.to_thread(self._read, *said) if large else self._read(*said)
+                read = await self._aside.run(self._aside.weight(headers, body), self._read, *said)
                 await self._take(read, receipt)
             await answer(send, 200)
         except Overloaded as error:
@@ -119,8 +118,10 @@ def half_of(event: Event, headers: Mapping[str, str], received: int, limits: Lim
     """The half an event carries; Rejected when its type, its identity or its payload cannot be read."""
     kind, key = half_kind(event.type), identity(event)
     metadata = tags(event)
+    check_names(key, limits, "ce-id")
+    check_tags(metadata, limits)
     length = headers.get(JSON_LENGTH) or dict(metadata).get(JSON_LENGTH, "")
-    said = {"content-type": event.content_type, JSON_LENGTH: length}
+    said = {"content-type": event.content_type, JSON_LENGTH: length, **_encoding(headers)}
     payload = decode(event.data, kind, hints(said, limits))
     sent = read_time(event.time_text or None, received)
     time, original = settled_time(sent, received)
@@ -138,6 +139,12 @@ def half_of(event: Event, headers: Mapping[str, str], received: int, limits: Lim
         headers=tuple(said.items()),
         body=event.data,
     )
+
+
+def _encoding(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The payload's own, which is not that of the event around it."""
+    own = ENCODING in headers and not headers.get("content-type", "").startswith("application/cloudevents")
+    return {ENCODING: headers[ENCODING]} if own else {}
 
 
 def decoded_again(half: Half, limits: Limits = _LIMITS) -> Half:

@@ -6,7 +6,8 @@ from urllib.parse import quote, urlencode
 
 from collectors.cloudevents import Event, identity, read
 from collectors.rows import BadRow
-from collectors.taps.asgi import THREAD_BYTES, kept_headers
+from collectors.taps.asgi import kept_headers
+from collectors.taps.aside import THREAD_BYTES
 from collectors.taps.hints import JSON_LENGTH
 from core.errors import Rejected
 from core.records import DeadLetter

@@ -1,28 +1,30 @@
 """One proxied call as a stored prediction: decoded, named, and handed to the collector."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import uuid4
 
 from collectors.exchanges import Exchange
 from collectors.formats import decode, error_text
-from collectors.formats.body import unzip
+from collectors.formats.encodings import unzip
 from collectors.into import Frames, Into
 from collectors.items import Called, Item, Letters
 from collectors.journal import frames_of
+from collectors.lengths import check_name
 from collectors.masking.masks import NO_MASKS, Masks
 from collectors.receipts import Receipt
-from collectors.taps.asgi import THREAD_BYTES, kept_headers
-from collectors.taps.hints import hints, kept_hints
+from collectors.taps.asgi import kept_headers
+from collectors.taps.aside import Aside
+from collectors.taps.hints import ENCODING, hints, kept_hints
 from collectors.taps.passed import Copy, Passed
 from core.config import Limits, TapConfig
 from core.errors import Overloaded, Rejected
 from core.records import DeadLetter, Half, HalfKind, ModelKey, Payload, RequestKey
 from core.tracing import trace_id
 
-_LIMITS = Limits()
+KINDS: tuple[HalfKind, HalfKind] = ("request", "response")
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,16 @@ class Recorded(NamedTuple):
 class Recorder:
     def __init__(self, into: Into, limits: Limits, masks: Masks = NO_MASKS) -> None:
         self._into, self._limits, self.masks = into, limits, masks
+        self._aside = Aside(limits)
 
     async def record(self, recorded: Recorded, receipt: Receipt) -> None:
         """Store the inference, failed ones too; what cannot be decoded is a dead letter."""
         try:
             if self.masks.on:
                 await recorded.known()  # a rule goes by the names of fields
-            large = recorded.call.passed.bytes > THREAD_BYTES
-            read = await asyncio.to_thread(self._read, recorded) if large else self._read(recorded)
+            call = recorded.call
+            weight = sum(self._aside.weight(call.headers_of(kind), call.body(kind)) for kind in KINDS)
+            read = await self._aside.run(weight, self._read, recorded)
             await self._into.accept(read, receipt, recorded.known)
             receipt.rest("rejected")  # what nobody here can read
         except Overloaded:
@@ -79,10 +83,18 @@ class Recorder:
         """With both bodies in a protocol that nobody here knows only letters."""
         letters: list[DeadLetter] = []
         request = self._decoded(recorded, "request", letters)
-        response = self._decoded(recorded, "response", letters) if _succeeded(recorded.call) else Payload(())
+        answered = _succeeded(recorded.call)
+        response = self._decoded(recorded, "response", letters) if answered else self._failed(recorded.call)
         called = self._called(recorded, (request, response), letters)
         items: list[Item] = [Letters(letters)] if letters else []
         return [framed for item in [*items, *called] for framed in frames_of(item)]
+
+    def _failed(self, call: Call) -> Payload:
+        """What the upstream said instead of an answer."""
+        body = call.body("response")
+        with suppress(Rejected):
+            body = unzip(body, self._limits.body_bytes, call.passed.headers.get(ENCODING, ""))
+        return Payload((), error=error_text(body))
 
     def _called(
         self, recorded: Recorded, payloads: tuple[Payload | None, Payload | None], letters: list[DeadLetter]
@@ -102,6 +114,7 @@ class Recorder:
         try:
             if not call.copy(kind).ended:
                 raise Rejected(400, "disconnected", f"the {kind} broke off after {len(body)} bytes")
+            check_name(model.model, self._limits, "model")
             return decode(body, kind, hints(headers, self._limits, model.model))
         except Rejected as error:
             letters.append(self._letter(recorded, kind, error))
@@ -137,7 +150,7 @@ def _exchange(recorded: Recorded, payloads: tuple[Payload | None, Payload | None
         kind="response",
         payload=said._replace(version=said.version or version),
         status=call.passed.status,
-        error=call.error or (said.error or unread if _succeeded(call) else _failure(call.body("response"))),
+        error=call.error or said.error or (unread if _succeeded(call) else ""),
         latency=call.seconds,
         tags=(),
         headers=kept_hints(call.passed.headers),
@@ -148,10 +161,3 @@ def _exchange(recorded: Recorded, payloads: tuple[Payload | None, Payload | None
 
 def _succeeded(call: Call) -> bool:
     return call.passed.status // 100 == 2 and not call.error
-
-
-def _failure(body: bytes) -> str:
-    try:
-        return error_text(unzip(body, _LIMITS.body_bytes))
-    except Rejected:
-        return error_text(body)

@@ -1,11 +1,10 @@
 """POST /api/predictions: Tidemark's own rows, as JSON, NDJSON or an Arrow IPC stream."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
-from collectors.formats.body import unzip
+from collectors.formats.encodings import unzip
 from collectors.into import Frames
 from collectors.items import Item, Letters, Rows
 from collectors.journal import frames_of
@@ -15,7 +14,6 @@ from collectors.rows import Defaults, RowsRead, check_allowed, too_many_fields
 from collectors.rows.arrow import read_arrow
 from collectors.rows.records import read_json, read_ndjson
 from collectors.taps.asgi import (
-    THREAD_BYTES,
     Receive,
     Scope,
     Send,
@@ -24,6 +22,8 @@ from collectors.taps.asgi import (
     header_map,
     read_body,
 )
+from collectors.taps.aside import Aside
+from collectors.taps.hints import ENCODING
 from collectors.taps.letters import Sent, Whose, refused, row_refused
 from collectors.taps.ports import Ports
 from core.access import Namespaces, namespaces
@@ -43,6 +43,7 @@ class RowsTap:
     def __init__(self, ports: Ports, names: Names) -> None:
         self._into, self._receipts, self._masks = ports.into, ports.receipts, ports.masks
         self._limits, self._clock, self._names = ports.limits, ports.clock, names
+        self._aside = Aside(ports.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, receipt = header_map(scope), self._receipts.begin()
@@ -65,8 +66,7 @@ class RowsTap:
             receipt.close()
 
     async def _take(self, receipt: Receipt, asked: "_Asked") -> dict[str, object]:
-        large = len(asked.body) > THREAD_BYTES
-        read, frames = await asyncio.to_thread(self._read, asked) if large else self._read(asked)
+        read, frames = await self._aside.run(self._aside.weight(asked.headers, asked.body), self._read, asked)
         taken = await self._into.accept(frames, receipt)
         receipt.rest("accepted")  # a call without any rows
         rejected = [{"row": r.row, "field": r.field, "reason": r.reason} for r in read.rejected]
@@ -90,7 +90,7 @@ class RowsTap:
         if reader is None:
             accepted = ", ".join(READERS)
             raise Rejected(415, "bad_content_type", f"'{content_type}' is not one of: {accepted}", "content-type")
-        plain = unzip(asked.body, self._limits.body_bytes)
+        plain = unzip(asked.body, self._limits.body_bytes, asked.headers.get(ENCODING, ""))
         return reader(plain, self._defaults(asked), self._names)
 
     def _defaults(self, asked: "_Asked") -> Defaults:
@@ -98,7 +98,7 @@ class RowsTap:
         if unknown := said.keys() - {"model", "version", "namespace"}:
             raise Rejected(400, "unknown_key", "known parameters: model, version, namespace", min(unknown))
         return Defaults(
-            said.get("namespace", "default"),
+            said.get("namespace") or "default",
             said.get("model", ""),
             said.get("version", ""),
             SOURCE,

@@ -17,13 +17,27 @@ class TapConfig(Strict):
     tags: tuple[str, ...] = Field((), description="request headers kept as tags of the prediction")
 
 
-class Limits(Strict):
-    """What is refused (408, 413) or not accepted for now (503)."""
+_Count = Annotated[int, Field(ge=1)]
 
-    body_bytes: Annotated[int, Field(ge=1024)] = 64 * 2**20
-    rows_per_request: Annotated[int, Field(ge=1)] = 1_000_000
-    fields_per_row: Annotated[int, Field(ge=1)] = 10_000
-    events_per_batch: Annotated[int, Field(ge=1)] = 10_000
+
+class Limits(Strict):
+    """What is refused (413, 431 for headers) or not accepted for now (503); every refusal names its key."""
+
+    body_bytes: Annotated[int, Field(ge=1024, description="of a body, as sent and unpacked")] = 64 * 2**20
+    headers: Annotated[int, Field(ge=16, description="lines in the head of a request")] = 500
+    header_bytes: Annotated[int, Field(ge=4096, description="of a request's head")] = 64 * 2**10
+    nesting: Annotated[int, Field(ge=8, le=1000, description="lists and objects of JSON inside each other")] = 128
+    containers: Annotated[int, Field(ge=1024, description="lists and objects in one body of JSON")] = 4_000_000
+    rows_per_request: _Count = 1_000_000
+    bad_rows_per_request: Annotated[int, Field(ge=1, description="beyond, all of them are refused")] = 10_000
+    models_per_request: Annotated[int, Field(ge=1, description="models and versions in one request of rows")] = 1_000
+    cells_per_request: Annotated[int, Field(ge=1024, description="rows times fields, once unfolded")] = 2**25
+    fields_per_row: _Count = 10_000
+    tensors: Annotated[int, Field(ge=1, description="in one payload")] = 10_000
+    events_per_batch: _Count = 10_000
+    name_length: Annotated[int, Field(ge=64, description="characters of a name, a version or an id")] = 1024
+    tags: Annotated[int, Field(ge=1, description="of one prediction")] = 256
+    tag_length: Annotated[int, Field(ge=64, description="characters of a tag's value")] = 64 * 2**10
     spool_bytes: Annotated[int, Field(ge=2**20)] = 256 * 2**20
     concurrent_requests: Annotated[int, Field(ge=1)] = Field(1024, description="answered at once; more get 503")
     body_seconds: Annotated[float, Field(gt=0)] = Field(60.0, description="for a whole body to arrive; later gets 408")

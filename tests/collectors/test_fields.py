@@ -66,7 +66,7 @@ def test_a_wide_or_deep_tensor_with_names_is_fields() -> None:
 
 
 def test_wide_text_is_kept_as_one_text() -> None:
-    [row] = inputs(Tensor("x", np.array([[["a", "b"], ["c", "d"]]], dtype=object)))
+    [row] = inputs(Tensor("x", np.array([[["a", "b"], ["c", "d"]]], dtype=object), "BYTES"))
     assert orjson.loads(row["cat"]["x"]) == ["a", "b", "c", "d"]
 
 
@@ -94,15 +94,15 @@ def test_a_number_declared_as_a_category_is_its_shortest_text() -> None:
         "3.5",
         "0",
         None,
-        "1.152921504606847e+18",
+        "1152921504606846976",
         "inf",
     ]
     assert {row["num"]["x_1"] for row in inputs(table, naming=declared)} == {1.0}
 
 
-def test_integers_that_float64_does_not_hold_are_text() -> None:
+def test_integers_that_float64_does_not_hold_are_text_whatever_comes_with_them() -> None:
     body = b'{"inputs": [{"name": "n", "shape": [2], "datatype": "INT64", "data": [9007199254740993, 1]}]}'
-    assert [row["cat"]["n"] for row in inputs(*decode(body, "request").tensors)] == ["9007199254740993", "1"]
+    assert inputs(*decode(body, "request").tensors) == [{"cat": {"n": "9007199254740993"}}, {"num": {"n": 1.0}}]
 
 
 def test_an_output_of_one_row_for_all_is_transposed() -> None:

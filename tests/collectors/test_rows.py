@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sent import NOW, as_rows
 
 from collectors.naming import Names
-from collectors.rows import MODELS_PER_REQUEST, Defaults, RowsRead
+from collectors.rows import Defaults, RowsRead
 from collectors.rows.records import read_json, read_ndjson
 from core.config import Limits, parse
 from core.errors import Rejected
@@ -170,13 +170,13 @@ def test_no_rows_are_no_rows(body: bytes) -> None:
     [
         (b"", 400, "bad_json", ""),
         (b"{", 400, "bad_json", ""),
-        (b"\xff\xfe", 400, "bad_json", ""),
+        (b"\xff\xfe", 400, "bad_utf8", ""),
         (b"[]", 400, "bad_shape", "predictions"),
         (b'{"model": "m"}', 400, "bad_shape", "predictions"),
         (b'{"predictions": {}}', 400, "bad_shape", "predictions"),
         (b'{"predictions": [], "modle": "m"}', 400, "unknown_key", "modle"),
         (b'{"predictions": [], "model": 3}', 400, "bad_value", "model"),
-        (b"[" * 100_000, 400, "bad_json", ""),
+        (b"[" * 100_000, 400, "too_deep", ""),
         (b'{"predictions": [{}, {}, {}]}', 413, "too_large", "predictions"),
     ],
 )
@@ -188,7 +188,7 @@ def test_a_body_that_cannot_be_read_is_refused_whole(body: bytes, status: int, c
 
 def test_more_models_than_can_be_built_in_time_are_refused() -> None:
     with pytest.raises(Rejected) as caught:
-        read(*({"model": f"m{n}"} for n in range(MODELS_PER_REQUEST + 1)))
+        read(*({"model": f"m{n}"} for n in range(DEFAULTS.limits.models_per_request + 1)))
     assert (caught.value.status, caught.value.field) == (413, "model")
 
 

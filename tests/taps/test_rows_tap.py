@@ -64,10 +64,18 @@ def test_bad_rows_are_named_and_kept_as_dead_letters_and_the_others_stored(servi
     assert (letter.reason, letter.field, orjson.loads(letter.body)["id"]) == ("bad_value", "status", "b")
 
 
+def test_a_row_of_too_many_fields_costs_only_itself(service: Service) -> None:
+    answer = post(service, rows({"id": "a"}, {"inputs": {f"f{n}": 1 for n in range(10_001)}}))
+    assert answer.json()["accepted"] == 1 and "limits.fields_per_row" in answer.json()["rejected"][0]["reason"]
+
+
 def test_rows_sent_again_are_duplicates(service: Service) -> None:
     post(service, rows({"id": "a", "inputs": {"x": 1}}))
     again = post(service, rows({"id": "a", "inputs": {"x": 1}}, {"id": "b"}))
     assert again.json() == {"accepted": 1, "duplicate": 1, "rejected": []}
+
+
+TOO_WIDE = rows(*({"inputs": {f"{r}{n}": 1 for n in range(6_000)}} for r in "ab"))
 
 
 def test_an_empty_post_is_no_json_but_no_lines_are_no_rows(service: Service) -> None:
@@ -87,7 +95,7 @@ def test_an_empty_post_is_no_json_but_no_lines_are_no_rows(service: Service) -> 
         (rows({}), "application/json", {"modle": "m"}, 400, "modle"),
         (gzip.compress(rows({}))[:-9], "application/json", {}, 400, ""),
         (gzip.compress(b" " * 100_000_000), "application/json", {}, 413, ""),
-        (rows({"inputs": {f"f{n}": 1 for n in range(10_001)}}), "application/json", {}, 413, "predictions"),
+        (TOO_WIDE, "application/json", {}, 413, "predictions"),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -130,7 +130,7 @@ def test_a_body_cut_short_is_bad_json(cut: int, kind: HalfKind) -> None:
         (b'{"instances":[NaN,"' + b'\\"' * 2_000_000, "bad_json"),
         (b'{"binary_data_size":' + b'{"a":' * 100_000, "too_deep"),
         (b'{"instances":[{' + b",".join(b'"f%d":1' % i for i in range(100_000)) + b"}]}", "too_many_fields"),
-        (b'{"inputs":[' + b",".join([b'{"shape":[1]}'] * 100_000) + b"]}", "too_many_fields"),
+        (b'{"inputs":[' + b",".join([b'{"shape":[1]}'] * 100_000) + b"]}", "too_many_tensors"),
         (b'{"instances":[' + b",".join(b'{"f%d":1}' % i for i in range(9_000)) + b"]}", "too_large"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

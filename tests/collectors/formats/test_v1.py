@@ -70,10 +70,9 @@ def test_a_table_of_numbers_and_text_is_split_by_columns_that_keep_their_place_i
     assert texts.values.tolist() == [["a"], [None]]
 
 
-def test_an_integer_beyond_two_to_the_53_makes_text_of_its_own_column_only() -> None:
-    numbers, texts = decode(orjson.dumps({"instances": [[2**53 + 1, 1], [2, 2]]}), "request").tensors
-    assert (numbers.columns, numbers.values.tolist()) == (("instances_1",), [[1.0], [2.0]])
-    assert (texts.columns, texts.values.tolist()) == (("instances_0",), [["9007199254740993"], ["2"]])
+def test_a_table_with_an_integer_beyond_two_to_the_53_is_kept_as_exact_numerals() -> None:
+    (tensor,) = decode(orjson.dumps({"instances": [[2**53 + 1, 1], [2.5, None]]}), "request").tensors
+    assert (tensor.datatype, tensor.values.tolist()) == ("INT64", [["9007199254740993", "1"], ["2.5", None]])
 
 
 def test_objects_inside_rows_are_kept_as_json_and_bytes_as_their_text() -> None:

@@ -258,9 +258,11 @@ def test_what_is_no_request_says_so(body: bytes, status: int, code: str) -> None
     assert rejected(body)[:2] == (status, code)
 
 
-def test_an_unknown_shape_of_json_names_the_keys_looked_for_and_found() -> None:
-    with pytest.raises(Rejected, match=r"inputs.*instances.*ndarray.*keys found: choices, object"):
+def test_an_unknown_shape_of_json_names_what_was_found_and_what_is_nearest() -> None:
+    with pytest.raises(Rejected, match=r"it has 'object', 'choices'; expected 'inputs' or 'instances' asked"):
         decode(b'{"object":"chat","choices":[]}', "response")
+    with pytest.raises(Rejected, match=r"it has 'instance'; did you mean 'instances'\?$"):
+        decode(b'{"id":"a","instance":[]}', "request")
 
 
 @pytest.mark.parametrize(
