@@ -71,7 +71,7 @@ class Collector:
         self._arrivals = Arrivals(self.lock)
         self._duplicates = Duplicates(ports.metrics)
         self._builder = Builder(ports.naming, self._duplicates, ports.ledger, self._bury)
-        self._spool = Spool(ports.sink, ports.spool_bytes, Outcomes(self._stored, self._refused))
+        self._spool = Spool(ports.sink, Outcomes(self._stored, self._refused))
         self._known_fields: set[FieldInfo] = set()
         self._new_fields: set[FieldInfo] = set()
         self._caught_up = False

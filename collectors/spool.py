@@ -12,7 +12,7 @@ from collectors.columns import concat
 from collectors.late import Late
 from collectors.pieces import Piece, halved
 from collectors.refused import letters
-from core.errors import Overloaded, StoreUnavailable
+from core.errors import StoreUnavailable
 from core.protocols import Sink
 from core.records import DeadLetter
 from core.tracing import span
@@ -39,8 +39,8 @@ class Outcomes:
 class Spool:
     """`add` and `add_letter` are for any thread, the rest for the one that stores."""
 
-    def __init__(self, sink: Sink, most_bytes: int, outcomes: Outcomes, late: Late | None = None) -> None:
-        self._sink, self._most_bytes, self._outcomes = sink, most_bytes, outcomes
+    def __init__(self, sink: Sink, outcomes: Outcomes, late: Late | None = None) -> None:
+        self._sink, self._outcomes = sink, outcomes
         self._late = late or Late()
         self._batches: list[pa.RecordBatch] = []
         # Inserts under way: the first is tried until it is stored or refused, and always the same, so that the store
@@ -71,11 +71,6 @@ class Spool:
         with self._lock:
             waiting = list(self._batches)
         return [*(piece.batch for piece in self._pieces), *self._late.batches, *waiting]
-
-    def check_room(self, more_bytes: int = 0) -> None:
-        """Overloaded when the store has been slow or away for so long that nothing more fits."""
-        if self._bytes + more_bytes >= self._most_bytes:
-            raise Overloaded("the store does not keep up and the spool is full")
 
     def add(self, batch: pa.RecordBatch) -> None:
         with self._lock:

@@ -25,7 +25,10 @@ REASONS: dict[str, Reason] = {
     "bad_data": Reason("a tensor without data, or data that is neither rows nor columns", _SENDER),
     "bad_datatype": Reason("a tensor of a datatype that the Open Inference Protocol does not have", _SENDER),
     "bad_event": Reason("JSON that is not the object or the array of a CloudEvent", _SENDER),
+    "bad_brotli": Reason("brotli data that is damaged or ends early", _SENDER),
+    "bad_zstd": Reason("zstd data that is damaged or ends early", _SENDER),
     "bad_gzip": Reason("gzip data that is damaged or ends early", _SENDER),
+    "bad_deflate": Reason("deflated data that is damaged or ends early", _SENDER),
     "bad_json": Reason("the body is not JSON, or goes on after its JSON", _SENDER),
     "bad_length": Reason(
         "Inference-Header-Content-Length does not fit the body", "mend the sender or the proxy before it"
@@ -49,6 +52,7 @@ REASONS: dict[str, Reason] = {
     "forbidden_namespace": Reason(
         "the sender's token may not write into that namespace", "mend the sender, or give its token the tenant"
     ),
+    "headers_too_large": Reason("a request's head over limits.header_bytes", "send less, or raise the limit"),
     "internal": Reason(
         "Tidemark itself failed on it", "report it with the detail; replay it with the version that is mended"
     ),
@@ -67,11 +71,18 @@ REASONS: dict[str, Reason] = {
         "remove what the detail names from the store (a constraint, a view), then replay",
     ),
     "too_deep": Reason("nested deeper than any inference is", _SENDER),
+    "too_long": Reason("a name, an id or a tag longer than its limit", _LIMIT),
+    "too_many_bad_rows": Reason("more bad rows in one request than limits.bad_rows_per_request", _SENDER),
+    "too_many_headers": Reason("more lines in a request's head than limits.headers", "send fewer, or raise the limit"),
+    "too_many_rows": Reason("more rows in a payload than limits.rows_per_request", _LIMIT),
+    "too_many_tags": Reason("more tags than limits.tags", _LIMIT),
+    "too_many_tensors": Reason("more tensors in a payload than limits.tensors", _LIMIT),
     "too_large": Reason("over a limit on bytes, rows, events or models", _LIMIT),
     "too_many_fields": Reason("more fields in a row than limits.fields_per_row", _LIMIT),
     "trailing_bytes": Reason("binary data beyond the last tensor", _SENDER),
     "truncated_tensor": Reason("binary data that ends within a tensor", _SENDER),
     "unknown_content_type": Reason("a payload in a content type that is not read", _SENDER),
+    "unknown_encoding": Reason("a content encoding that is not read", "send gzip, deflate, br, zstd or plain bytes"),
     "unknown_event_type": Reason(
         "a CloudEvent that is neither request nor response of an inference", "do not send it here"
     ),

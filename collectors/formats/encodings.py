@@ -16,6 +16,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
 _CHUNK_BYTES = 1 << 20
 _MOST_CODINGS = 4  # one over the other
+_BAD = {"gzip": "bad_gzip", "deflate": "bad_deflate", "brotli": "bad_brotli", "zstd": "bad_zstd"}
 
 
 def unzip(body: bytes, most_bytes: int, encoding: str = "") -> bytes:
@@ -85,11 +86,11 @@ def _inflate(body: bytes, most_bytes: int, window: int) -> tuple[bytes, bytes]:
     try:
         unzipped = unzip.decompress(body, most_bytes + 1)
     except zlib.error as error:
-        raise Rejected(400, f"bad_{name}", f"not {name}: {error}") from None
+        raise Rejected(400, _BAD[name], f"not {name}: {error}") from None
     if len(unzipped) > most_bytes:
         raise _too_large(most_bytes)
     if not unzip.eof:
-        raise Rejected(400, f"bad_{name}", f"the {name} data ends early")
+        raise Rejected(400, _BAD[name], f"the {name} data ends early")
     return unzipped, unzip.unused_data
 
 
@@ -103,7 +104,7 @@ def _unpacked(codec: str, body: bytes, most_bytes: int) -> bytes:
                 if size > most_bytes:
                     raise _too_large(most_bytes)
     except (OSError, pa.ArrowException) as error:
-        raise Rejected(400, f"bad_{codec}", f"not {codec}: {str(error)[:200]}") from None
+        raise Rejected(400, _BAD[codec], f"not {codec}: {str(error)[:200]}") from None
     return b"".join(parts)
 
 

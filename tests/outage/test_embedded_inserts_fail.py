@@ -76,7 +76,7 @@ def test_inserts_that_fail_before_or_after_they_are_stored_lose_and_double_nothi
     outcomes = Outcomes(
         lambda batch: stored.extend(batch.column("id").to_pylist()), lambda letter, rows: refused.append(letter)
     )
-    spool, sent = Spool(StoreSink(failing), 2**28, outcomes), list[str]()
+    spool, sent = Spool(StoreSink(failing), outcomes), list[str]()
     for number in range(FLUSHES):
         sent += send(spool, chance, number)
         with suppress(StoreUnavailable):
