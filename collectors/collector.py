@@ -18,6 +18,8 @@ from collectors.counting import count_sampled, count_stored
 from collectors.duplicates import Duplicates, Told
 from collectors.exchanges import Exchange, Group, Naming
 from collectors.ledger import Ledger, Line, Tally, exchange_rows, half_rows, line_of, rows_of, tally
+from collectors.note import Left
+from collectors.orphans import Orphans, count_orphans
 from collectors.pairing import FOREVER, Pairing, Swept, Waiting
 from collectors.recent import Seen
 from collectors.sampling import EVERYTHING, Sampling
@@ -31,7 +33,9 @@ log = logging.getLogger("tidemark.collector")
 
 @dataclass(frozen=True)
 class Ports:
-    """What a collector is wired to. `naming` knows the fields of a model; `clock` gives microseconds since 1970."""
+    """What a collector is wired to. `naming` knows the fields of a model; times are microseconds, those of
+    `clock` since 1970.
+    """
 
     sink: Sink
     pairing: Pairing
@@ -41,6 +45,7 @@ class Ports:
     ledger: Ledger
     spool_bytes: int
     sampling: Sampling = EVERYTHING
+    orphan_after: int = 60_000_000
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Collector:
         self._duplicates = Duplicates(ports.metrics)
         self._builder = Builder(ports.naming, self._duplicates, ports.ledger, self._bury)
         self._spool = Spool(ports.sink, ports.spool_bytes, Outcomes(self._stored, self._refused))
+        self._orphans = Orphans(self._pairing, ports.naming, ports.orphan_after)
         self._known_fields: set[FieldInfo] = set()
         self._new_fields: set[FieldInfo] = set()
         self._caught_up = False
@@ -146,6 +152,15 @@ class Collector:
         self._pairing.remember(marks)
         self._duplicates.remember(self._ports.sink.newest(rows))
 
+    def look_after(self, left: Left) -> None:
+        """What a process has left in the half store. StoreError when the store is away."""
+        self._orphans.resume(*left.looked)
+        self._pairing.complete_noted(left.completing)
+
+    def left(self) -> Left:
+        """For `look_after` when this process has ended."""
+        return Left(self._orphans.looked(self._ports.clock()), self._pairing.completing)
+
     def caught_up(self) -> None:
         """Everything that was in the log at a restart has been taken, and is built with the next flush."""
         self._caught_up = True
@@ -186,14 +201,19 @@ class Collector:
             swept = self._sweep(FOREVER if everything else now)
             self._store_fields()
         finally:
-            self._metrics.waiting_halves.set(len(self._pairing))
+            self._metrics.waiting_halves.set(len(self._pairing) + len(self._orphans))
         self._oldest = 0
         return swept
+
+    def noted(self) -> None:
+        """The log's note knows of the last flush."""
+        self._pairing.settle()
 
     def close(self) -> None:
         """Store everything received, halves without partner included. Call it when no tap receives any more."""
         self.cut()
         self.flush(everything=True)
+        self.noted()
 
     def _take(self, arrived: Arrived) -> None:
         self._builder.add(arrived.exchanges)
@@ -221,12 +241,25 @@ class Collector:
     def _sweep(self, now: int) -> Swept:
         swept = self._pairing.sweep(now)
         self.ledger.settle(_rows_of(swept.kept), "orphans")
-        self.ledger.settle(_rows_of(swept.predicted), "stored")
+        self._orphans.watch(half.id for half in swept.kept)
         if swept.found:
             self._take_found(swept)
             self._store()
-        self._pairing.settle()
+        self._judge_orphans()
         return swept
+
+    def _judge_orphans(self) -> None:
+        while judged := self._orphans.judge(self._ports.clock()):
+            count_orphans(judged.orphans, self._metrics)
+            self._sent_again(judged.again)
+            self._pairing.end(judged.again)
+
+    def _sent_again(self, halves: Sequence[Half]) -> None:
+        """Duplicates that came to another collector than the first: as those that came to the same, they count not."""
+        for half in halves:
+            self._metrics.duplicates.labels(half.key.namespace, half.key.model).inc()
+        self.ledger.settle(_rows_of(halves), "orphans", -1)
+        self.ledger.settle(_rows_of(halves), "accepted", -1)
 
     def _take_found(self, swept: Swept) -> None:
         """The partner was counted as an orphan, by whichever collector kept it; its rows are accepted here."""
@@ -236,6 +269,8 @@ class Collector:
         more = tally((line_of(one.half), exchange_rows(one.exchange) - half_rows(one.half)) for one in swept.found)
         self.ledger.settle(more, "accepted")
         self._builder.add(one.exchange for one in swept.found)
+        self._sent_again([half for one in swept.found for half in one.again])
+        self._orphans.forget(half.id for one in swept.found for half in (one.partner, *one.again))
 
     def _stored(self, batch: pa.RecordBatch) -> None:
         count_stored(batch, self._metrics)
