@@ -41,7 +41,8 @@ class Note(NamedTuple):
 
 
 def written(note: Note) -> bytes:
-    counts = [[*line, word, n] for (line, word), n in sorted(note.counts.items()) if n]
+    # Zeros too: a line that has come to nothing must still replace what the store was told of it.
+    counts = [[*line, word, n] for (line, word), n in sorted(note.counts.items())]
     backlog = [[*line, n] for line, n in sorted(note.backlog.items()) if n]
     spans = [[[*after, *upto] for after, upto in found] for found in (note.taken, note.counted)]
     left = [*note.left.looked, [[*half.key, half.kind, half.received] for half in note.left.completing]]

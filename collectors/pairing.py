@@ -157,12 +157,15 @@ class Pairing:
 
     def _holds(self, half: Half, kept: Sequence[Half], now: int) -> bool:
         """Whether to leave a pair to another collector for now, which may see it at the same moment."""
-        pair = {one.kind for one in kept} == {"request", "response"} and any(one.id == half.id for one in kept)
-        first = min(kept, key=lambda one: (one.kind != "response", one.received), default=half)
-        if now >= FOREVER or half.id in self._held or not pair or first.id == half.id:
+        turns = [one.id for one in sorted(kept, key=lambda one: (one.kind != "response", one.received))]
+        kinds = [one.kind for one in kept]
+        if now >= FOREVER or half.id in self._held or half.id not in turns or len({*kinds}) < 2:
             return False
-        self._held[half.id] = now + HELD_MICROS
-        return True
+        # The only response goes first. Of several no collector knows which was alone when another one looked.
+        turn = turns.index(half.id) + (kinds.count("response") > 1)
+        if turn:
+            self._held[half.id] = now + turn * HELD_MICROS
+        return turn > 0
 
     @property
     def completing(self) -> list[HalfId]:
