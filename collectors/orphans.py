@@ -6,11 +6,12 @@ orphan: it was sent to two collectors, and paired at the other. That may come la
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from collectors.exchanges import Exchange, Naming, to_rows
 from collectors.ledger import half_rows
-from collectors.pairing import Pairing
+from collectors.pairing import HELD_MICROS, Pairing
 from core.errors import Rejected
 from core.metrics import Metrics
 from core.records import Half, HalfId, HalfKind, ModelKey, RequestKey
@@ -39,6 +40,8 @@ class Orphans:
         # Before the first look and before the second, both about in the order of their times.
         self._watched: dict[HalfId, None] = {}
         self._counted: dict[HalfId, None] = {}
+        # Their predictions are stored, it may be with them: until these times whoever did that may say so.
+        self._answered: dict[HalfId, int] = {}
 
     def __len__(self) -> int:
         """Those that are not judged yet."""
@@ -52,11 +55,12 @@ class Orphans:
         for half in halves:
             self._watched.pop(half, None)
             self._counted.pop(half, None)
+            self._answered.pop(half, None)
 
     def looked(self, now: int) -> tuple[int, int]:
         """For `resume`: of the halves in the store, before which times they have been looked at twice, and once."""
         once = min((half.received for half in self._watched), default=now)
-        return min((half.received for half in self._counted), default=once), once
+        return min((half.received for half in (*self._counted, *self._answered)), default=once), once
 
     def resume(self, twice: int, once: int) -> None:
         """Watch what an earlier process left. StoreUnavailable when the store is away."""
@@ -68,10 +72,14 @@ class Orphans:
         if due := _due(self._watched, now - self._after):
             judged = self._look_up(due)
             self._counted.update(dict.fromkeys(half.id for half in judged.orphans))
-            return judged
-        if due := _due(self._counted, now - 2 * self._after):
+        elif due := _due(self._counted, now - 2 * self._after):
+            judged = self._look_up(due)._replace(orphans=())
+        elif due := {half for half, until in islice(self._answered.items(), AT_ONCE) if until <= now}:
             return self._look_up(due)._replace(orphans=())
-        return None
+        else:
+            return None
+        self._answered.update(dict.fromkeys((half.id for half in judged.again), now + HELD_MICROS))
+        return judged._replace(again=())
 
     def _look_up(self, due: Collection[HalfId]) -> Judged:
         kept = [half for half in self._store.kept({id.key for id in due}) if half.id in due]
