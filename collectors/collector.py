@@ -18,10 +18,13 @@ from collectors.counting import count_sampled, count_stored
 from collectors.duplicates import Duplicates, Told
 from collectors.exchanges import Exchange, Group, Naming
 from collectors.ledger import Ledger, Line, Tally, exchange_rows, half_rows, line_of, rows_of, tally
+from collectors.note import Left
+from collectors.orphans import Orphans
 from collectors.pairing import FOREVER, Pairing, Swept, Waiting
 from collectors.recent import Seen
 from collectors.sampling import EVERYTHING, Sampling
 from collectors.spool import ROWS_PER_INSERT, Outcomes, Spool
+from collectors.sweeping import Sweeper
 from core.metrics import Metrics
 from core.protocols import START, Position, Sink
 from core.records import DeadLetter, FieldInfo, Half, ModelKey
@@ -31,7 +34,9 @@ log = logging.getLogger("tidemark.collector")
 
 @dataclass(frozen=True)
 class Ports:
-    """What a collector is wired to. `naming` knows the fields of a model; `clock` gives microseconds since 1970."""
+    """What a collector is wired to. `naming` knows the fields of a model; times are microseconds, those of
+    `clock` since 1970.
+    """
 
     sink: Sink
     pairing: Pairing
@@ -41,6 +46,7 @@ class Ports:
     ledger: Ledger
     spool_bytes: int
     sampling: Sampling = EVERYTHING
+    orphan_after: int = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,8 @@ class Collector:
         self._duplicates = Duplicates(ports.metrics)
         self._builder = Builder(ports.naming, self._duplicates, ports.ledger, self._bury)
         self._spool = Spool(ports.sink, Outcomes(self._stored, self._refused))
+        self._orphans = Orphans(self._pairing, ports.naming, ports.orphan_after)
+        self._sweeper = Sweeper(self._pairing, self._orphans, ports.ledger, ports.metrics, ports.clock)
         self._known_fields: set[FieldInfo] = set()
         self._new_fields: set[FieldInfo] = set()
         self._caught_up = False
@@ -154,6 +162,15 @@ class Collector:
         self._pairing.remember(marks)
         self._duplicates.remember(self._ports.sink.newest(rows))
 
+    def look_after(self, left: Left) -> None:
+        """What a process has left in the half store. StoreError when the store is away."""
+        self._orphans.resume(*left.looked)
+        self._pairing.complete_noted(left.completing)
+
+    def left(self) -> Left:
+        """For `look_after` when this process has ended."""
+        return Left(self._orphans.looked(self._ports.clock()), self._pairing.completing)
+
     def caught_up(self) -> None:
         """Everything that was in the log at a restart has been taken, and is built with the next flush."""
         self._caught_up = True
@@ -194,14 +211,19 @@ class Collector:
             swept = self._sweep(now, everything)
             self._store_fields()
         finally:
-            self._metrics.waiting_halves.set(len(self._pairing))
+            self._metrics.waiting_halves.set(len(self._pairing) + len(self._orphans))
         self._oldest = 0
         return swept
+
+    def noted(self) -> None:
+        """The log's note knows of the last flush."""
+        self._pairing.settle()
 
     def close(self) -> None:
         """Store everything received, halves without partner included. Call it when no tap receives any more."""
         self.cut()
         self.flush(everything=True)
+        self.noted()
 
     def _take(self, arrived: Arrived) -> None:
         self._builder.add(arrived.exchanges)
@@ -227,23 +249,12 @@ class Collector:
         self._spool.add(sampled.kept)
 
     def _sweep(self, now: int, everything: bool) -> Swept:
-        swept = self._pairing.sweep(FOREVER if everything else now)
-        self.ledger.settle(_rows_of(swept.kept), "orphans")
-        self.ledger.settle(_rows_of(swept.predicted), "stored")
+        swept = self._sweeper.sweep(FOREVER if everything else now)
         if swept.found:
-            self._take_found(swept)
+            self._builder.add(one.exchange for one in swept.found)
             self._store(now, everything)
-        self._pairing.settle()
+        self._sweeper.judge()
         return swept
-
-    def _take_found(self, swept: Swept) -> None:
-        """The partner was counted as an orphan, by whichever collector kept it; its rows are accepted here."""
-        partners = _rows_of([one.partner for one in swept.found])
-        self.ledger.settle(partners, "orphans", -1)
-        self.ledger.settle(partners, "accepted", -1)
-        more = tally((line_of(one.half), exchange_rows(one.exchange) - half_rows(one.half)) for one in swept.found)
-        self.ledger.settle(more, "accepted")
-        self._builder.add(one.exchange for one in swept.found)
 
     def _stored(self, batch: pa.RecordBatch) -> None:
         count_stored(batch, self._metrics)
@@ -267,7 +278,3 @@ class Collector:
             with self.lock:
                 self._known_fields |= new
                 self._new_fields -= new
-
-
-def _rows_of(halves: Sequence[Half]) -> Tally:
-    return tally((line_of(half), half_rows(half)) for half in halves)

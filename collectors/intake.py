@@ -194,6 +194,7 @@ class Intake:
         note = read(self._journal.note)
         self._collector.ledger.restore(note.counts)
         self._collector.remember(note.recent, REMEMBERED_ROWS)
+        self._collector.look_after(note.left)
         self._taken, self._counted, self._backlog = Spans(note.taken), Spans(note.counted), Tally(note.backlog)
         self._newest = self._journal.newest
         for position, frame in self._journal.read(self._claimed):
@@ -267,11 +268,12 @@ class Intake:
         return Place(self._taken.listed(), self._counted.listed(), Tally(self._backlog))
 
     def _note(self, place: Place, cut: Cut, swept: Swept) -> None:
-        ended = {id(half) for half in (*swept.kept, *swept.predicted, *(one.half for one in swept.found))}
+        ended = {id(half) for half in (*swept.kept, *(one.half for one in swept.found))}
         waiting = [one for one in cut.waiting if id(one.half) not in ended]
         counts = self._collector.ledger.noted()
-        note = Note(*place, [one.mark for one in waiting], cut.recent, counts)
+        note = Note(*place, [one.mark for one in waiting], cut.recent, counts, self._collector.left())
         self._journal.trim(min([place.taken[0][1], *(one.before for one in waiting)]), written(note))
+        self._collector.noted()
 
 
 def _is_large(item: Item) -> bool:

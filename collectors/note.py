@@ -2,16 +2,27 @@
 
 import logging
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
 from collectors.ledger import Counts, Line, Tally, counts_of
 from collectors.spans import NOTHING, Listed
+from core.records import HalfId, RequestKey
 
-_VERSION = 1
+_VERSION = 2
 
 log = logging.getLogger("tidemark.collector")
+
+
+class Left(NamedTuple):
+    """In the half store: before which times (microseconds) `collectors.orphans` has looked at halves, twice and once.
+
+    The predictions of those `completing` are stored; the half store may not know yet.
+    """
+
+    looked: tuple[int, int] = (0, 0)
+    completing: Collection[HalfId] = ()
 
 
 class Note(NamedTuple):
@@ -26,13 +37,16 @@ class Note(NamedTuple):
     waiting: Collection[int] = ()
     recent: Sequence[int] = ()
     counts: Counts = Counts()
+    left: Left = Left()
 
 
 def written(note: Note) -> bytes:
-    counts = [[*line, word, n] for (line, word), n in sorted(note.counts.items()) if n]
+    # Zeros too: a line that has come to nothing must still replace what the store was told of it.
+    counts = [[*line, word, n] for (line, word), n in sorted(note.counts.items())]
     backlog = [[*line, n] for line, n in sorted(note.backlog.items()) if n]
     spans = [[[*after, *upto] for after, upto in found] for found in (note.taken, note.counted)]
-    return orjson.dumps([_VERSION, *spans, backlog, sorted(note.waiting), list(note.recent), counts])
+    left = [*note.left.looked, [[*half.key, half.kind, half.received] for half in note.left.completing]]
+    return orjson.dumps([_VERSION, *spans, backlog, sorted(note.waiting), list(note.recent), counts, left])
 
 
 def read(content: bytes) -> Note:
@@ -40,14 +54,18 @@ def read(content: bytes) -> Note:
     if not content:
         return Note()
     try:
-        version, taken, counted, backlog, waiting, recent, counts = orjson.loads(content)
+        version, taken, counted, backlog, waiting, recent, counts, left = orjson.loads(content)
         if version != _VERSION:
             raise ValueError(f"version {version}")
     except ValueError as error:
         log.error("the note of the log cannot be read, and the ledger begins anew: %s", error)
         return Note()
     rest = Tally({Line(*line): n for *line, n in backlog})
-    return Note(_spans(taken), _spans(counted), rest, frozenset(waiting), recent, counts_of(counts))
+    return Note(_spans(taken), _spans(counted), rest, frozenset(waiting), recent, counts_of(counts), _left(*left))
+
+
+def _left(twice: int, once: int, completing: list[list[Any]]) -> Left:
+    return Left((twice, once), {HalfId(RequestKey(*key), kind, received) for *key, kind, received in completing})
 
 
 def _spans(said: list[list[int]]) -> Listed:

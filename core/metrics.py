@@ -60,7 +60,15 @@ class Metrics:
             "Age of the oldest prediction accepted and not yet stored; rises when the store is slow.",
         )
         self.waiting_halves = gauge(
-            "tidemark_waiting_halves", "Requests or responses whose other half has not come yet."
+            "tidemark_waiting_halves",
+            "Requests or responses that this collector took and whose other half it has not seen, in memory or in the"
+            " store; after pairing.orphan_after each is an orphan, or was paired elsewhere.",
+        )
+        self.orphans = counter(
+            "tidemark_orphans_total",
+            "Requests or responses without their other half after pairing.orphan_after; KServe logs no failed answers,"
+            " so a rise means failing inferences, or a sender that loses events.",
+            *_MODEL,
         )
         self.last_received = gauge("tidemark_last_received_timestamp_seconds", "When a prediction last came.", *_MODEL)
         self.ledger_difference = gauge(
@@ -84,7 +92,7 @@ class Metrics:
     def _declare_models(self) -> None:
         self.inferences = self._counter(
             "tidemark_inference_total",
-            "Predictions stored, by the status of their answer.",
+            "Predictions stored, by the status of their answer; 0 = none came; coming late it is counted again.",
             *_MODEL,
             "version",
             "status",

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from core.distribution import Floats
-from core.records import DeadLetter, FieldInfo, Half, RequestKey
+from core.records import DeadLetter, FieldInfo, Half, HalfId, RequestKey
 
 
 class Sink(Protocol):
@@ -73,7 +73,8 @@ class Journal(Protocol):
 class HalfStore(Protocol):
     """Where halves wait whose other half has not come: any collector over the same store finds them."""
 
-    def keep(self, halves: Sequence[Half]) -> None: ...
+    def keep(self, halves: Sequence[Half]) -> None:
+        """One that is completed stays so, whoever keeps it again."""
 
     def kept(self, keys: Collection[RequestKey]) -> list[Half]:
         """Those kept under `keys` and not completed; their payloads are empty: decode `body` again."""
@@ -81,8 +82,11 @@ class HalfStore(Protocol):
     def complete(self, halves: Sequence[Half]) -> None:
         """Mark halves whose other half came."""
 
-    def predicted(self, keys: Collection[RequestKey]) -> Mapping[RequestKey, int]:
-        """Those whose predictions are stored, with when they were last received, in microseconds."""
+    def predicted(self, ids: Collection[RequestKey]) -> Sequence[Mapping[str, Any]]:
+        """The stored predictions of these ids, rows of several included: not the ids of their requests."""
+
+    def left(self, since: int) -> Sequence[HalfId]:
+        """Those kept by this collector, received at `since` (microseconds) or later, and not completed."""
 
 
 class Predict(Protocol):

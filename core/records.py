@@ -101,6 +101,18 @@ class Half(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
 
+    @property
+    def id(self) -> "HalfId":
+        return HalfId(self.key, self.kind, self.received)
+
+
+class HalfId(NamedTuple):
+    """What tells a half from others under its key: sent again it is received at another time."""
+
+    key: RequestKey
+    kind: HalfKind
+    received: int
+
 
 LETTER_BYTES = 1 << 20  # what a dead letter keeps of a body: enough to see what it was
 

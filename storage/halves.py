@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from core.records import TIME, Half, ModelKey, Payload, RequestKey
-from core.times import to_micros
+from core.records import TIME, Half, HalfId, ModelKey, Payload, RequestKey
+from core.times import from_micros, to_micros
 from storage.columns import STRINGS, text_array
 from storage.engine import Engine
 from storage.inserts import insert
@@ -21,13 +21,19 @@ IDS_PER_QUERY = 500  # parameters travel in the URL of a server's query
 # Bodies are any bytes, and text columns of a result must be UTF-8.
 HALF_COLUMNS = "* REPLACE (base64Encode(body) AS body)"
 
+# Of the rows of a half the one changed last counts: completed it stays so, when its collector keeps it once more.
+COMPLETED = 4_102_444_800_000_000  # microseconds: the year 2100
+
 
 class StoreHalves:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    """`collector` tells whose halves these are, for `left`."""
+
+    def __init__(self, engine: Engine, collector: str = "") -> None:
+        self._engine, self._collector = engine, collector
 
     def keep(self, halves: Sequence[Half]) -> None:
-        self._insert(halves, done=0)
+        if halves:
+            self._insert(halves, done=0)
 
     def kept(self, keys: Collection[RequestKey]) -> list[Half]:
         return [half for model, ids in _by_model(keys) for half in self._kept(model, ids)]
@@ -36,21 +42,27 @@ class StoreHalves:
         if halves:
             self._insert(halves, done=1)
 
-    def predicted(self, keys: Collection[RequestKey]) -> dict[RequestKey, int]:
-        found: dict[RequestKey, int] = {}
-        for model, ids in _by_model(keys):
-            found |= self._predicted(model, ids)
-        return found
+    def predicted(self, ids: Collection[RequestKey]) -> list[dict[str, Any]]:
+        return [
+            row
+            for model, some in _by_model(ids)
+            for row in self._engine.rows(
+                "SELECT * FROM predictions WHERE namespace = {namespace:String} AND model = {model:String} "
+                "AND id IN {ids:Array(String)}",
+                {"namespace": model.namespace, "model": model.model, "ids": some},
+            )
+        ]
 
-    def _predicted(self, model: ModelKey, ids: list[str]) -> dict[RequestKey, int]:
-        """A request of several rows has its first under <request id>-0."""
-        first = {f"{id}{row}": id for id in ids for row in ("-0", "")}
+    def left(self, since: int) -> list[HalfId]:
         rows = self._engine.rows(
-            "SELECT id, toUnixTimestamp64Micro(max(received)) AS received FROM predictions "
-            "WHERE namespace = {namespace:String} AND model = {model:String} AND id IN {ids:Array(String)} GROUP BY id",
-            {"namespace": model.namespace, "model": model.model, "ids": [*first]},
+            "SELECT namespace, model, request_id, kind, received FROM halves FINAL WHERE collector = {own:String} "
+            "AND received >= {since:DateTime64(6, 'UTC')} AND done = 0 ORDER BY received",
+            {"own": self._collector, "since": from_micros(since)},
         )
-        return {RequestKey(*model, first[row["id"]]): row["received"] for row in rows}
+        return [
+            HalfId(RequestKey(r["namespace"], r["model"], r["request_id"]), r["kind"], to_micros(r["received"]))
+            for r in rows
+        ]
 
     def _kept(self, model: ModelKey, ids: list[str]) -> list[Half]:
         rows = self._engine.rows(
@@ -64,7 +76,7 @@ class StoreHalves:
     def _insert(self, halves: Sequence[Half], done: int) -> None:
         """A half that is inserted twice is one."""
         for some in _by_bytes(halves):
-            insert(self._engine, "halves", _table(some, done))
+            insert(self._engine, "halves", _table(some, done, self._collector))
 
 
 def _by_model(keys: Collection[RequestKey]) -> Iterator[tuple[ModelKey, list[str]]]:
@@ -87,7 +99,7 @@ def _by_bytes(halves: Sequence[Half]) -> Iterator[Sequence[Half]]:
     yield halves[start:]
 
 
-def _table(halves: Sequence[Half], done: int) -> pa.Table:
+def _table(halves: Sequence[Half], done: int, collector: str) -> pa.Table:
     columns: dict[str, Any] = {name: text_array([getattr(h, name) for h in halves]) for name in _TEXTS}
     for position, name in enumerate(("namespace", "model", "request_id")):
         columns[name] = text_array([h.key[position] for h in halves])
@@ -99,6 +111,9 @@ def _table(halves: Sequence[Half], done: int) -> pa.Table:
     columns["status"] = pa.array([h.status for h in halves], pa.uint16())
     columns["body"] = pa.array([b"" if done else h.body for h in halves], pa.binary())
     columns["done"] = pa.array([done] * len(halves), pa.uint8())
+    columns["collector"] = text_array([collector] * len(halves))
+    if done:
+        columns["changed"] = pa.array([COMPLETED] * len(halves), pa.int64()).cast(TIME)
     return pa.table(columns)
 
 

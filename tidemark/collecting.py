@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from threading import Event, Thread
 
@@ -45,12 +47,14 @@ class Collecting:
         config, metrics = shared.config, shared.metrics
         self._shared, self._ledger, self.names = shared, Ledger(), Names(config)
         decode = partial(decoded_again, limits=config.limits)
-        pairing = Pairing(StoreHalves(shared.engine), decode, started=now_micros())
+        journal = StoreJournal(wal)
+        halves = StoreHalves(shared.engine, journal.identity)
+        pairing = Pairing(halves, decode, started=now_micros())
         sink, room = StoreSink(shared.engine), config.limits.spool_bytes
         sampling = Sampling(config)
         ports = collector.Ports(sink, pairing, self.names, metrics, now_micros, self._ledger, room, sampling)
-        self._collecting = Collector(ports)
-        journal = StoreJournal(wal)
+        orphan_after = config.pairing.orphan_after // timedelta(microseconds=1)
+        self._collecting = Collector(replace(ports, orphan_after=orphan_after))
         self._intake = Intake(journal, self._collecting, decode, now_micros)
         self.books = Books(self._intake.entries, sink, metrics, now_micros, journal.identity)
         self._pump = Pump(self._intake, self._collecting, self.books)

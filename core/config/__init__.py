@@ -8,7 +8,7 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
 from core.config.access import Tls, TokenConfig, TokenScope
-from core.config.delivery import Limits, TapConfig, Wal
+from core.config.delivery import HALVES_IN_MEMORY, Limits, Pairing, TapConfig, Wal
 from core.config.errors import duplicate_key, explain, not_yaml
 from core.config.masking import Masking
 from core.config.models import DatasetConfig, FieldConfig, ModelConfig
@@ -28,6 +28,7 @@ from core.errors import ConfigError
 from core.records import ModelKey
 
 __all__ = [
+    "HALVES_IN_MEMORY",
     "AlertConfig",
     "Config",
     "DatasetConfig",
@@ -37,6 +38,7 @@ __all__ = [
     "Masking",
     "ModelConfig",
     "MonitorConfig",
+    "Pairing",
     "RowWindows",
     "RowsReference",
     "Severity",
@@ -85,6 +87,7 @@ class Config(Strict):
     tls: Tls | None = None
     masking: Masking = Masking()
     wal: Wal = Wal()
+    pairing: Pairing = Pairing()
     retention: Mapping[str, Annotated[int, Field(ge=1, description="days")]] = {}
     auto: bool = Field(default=True, description="give a model without a monitor one by itself")
 

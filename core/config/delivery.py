@@ -1,10 +1,11 @@
 """What the collectors are told: taps, limits, the log."""
 
+from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from core.config.types import Strict
+from core.config.types import Duration, Strict
 
 TapName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="one part of a URL's path")]
 
@@ -49,3 +50,22 @@ class Wal(Strict):
     dir: str | None = Field(default=None, description="beside an embedded store <its folder>-wal, else ./tidemark-wal")
     bytes: Annotated[int, Field(ge=2**20)] = 2**30
     fsync: bool = Field(default=True, description="without it a power loss, but no crash of the process, loses events")
+
+
+HALVES_IN_MEMORY = timedelta(seconds=5)  # how long a request or a response waits there for the other
+
+
+class Pairing(Strict):
+    """Requests and responses that come as separate events, at any collector, minutes apart."""
+
+    orphan_after: Duration = Field(
+        default=timedelta(seconds=60),
+        description="longer than 5s; a request or response alone for so long counts as an inference of status 0",
+    )
+
+    @field_validator("orphan_after")
+    @classmethod
+    def _longer_than_in_memory(cls, after: timedelta) -> timedelta:
+        if after <= HALVES_IN_MEMORY:
+            raise ValueError("must be longer than 5s, for which a half waits in memory")
+        return after

@@ -15,7 +15,7 @@ from core.config import Config
 from core.errors import Overloaded, StoreError, StoreUnavailable
 from core.metrics import Metrics
 from core.protocols import START, HalfStore, Position
-from core.records import PREDICTIONS, DeadLetter, FieldInfo, Half, RequestKey
+from core.records import PREDICTIONS, DeadLetter, FieldInfo, Half, HalfId, RequestKey
 
 NEWEST = pa.schema([PREDICTIONS.field(name) for name in ("namespace", "model", "id", "content", "received")])
 
@@ -82,9 +82,13 @@ class Halves:
         for h in halves:
             self.stored.pop((h.key, h.kind, h.received), None)
 
-    def predicted(self, keys: Collection[RequestKey]) -> dict[RequestKey, int]:
+    def predicted(self, ids: Collection[RequestKey]) -> Sequence[Mapping[str, Any]]:
         self._check()
-        return {}
+        return []
+
+    def left(self, since: int) -> Sequence[HalfId]:
+        self._check()
+        return [h.id for h in self.stored.values() if h.received >= since]
 
     def _check(self) -> None:
         if self.fails and self.fails.pop(0):
@@ -132,7 +136,9 @@ class Taking(Collector):
 
     def flush(self, everything: bool = False) -> Swept:
         self.cut()
-        return super().flush(everything)
+        swept = super().flush(everything)
+        self.noted()
+        return swept
 
     def difference(self) -> int:
         return sum(abs(entry.difference) for entry in self.ledger.entries(self.in_flight()) if entry.unit == "row")

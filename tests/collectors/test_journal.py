@@ -8,14 +8,12 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sent import NOW, exchange, groups
-from sinks import Halves as MemoryHalves
 from sinks import MemoryJournal, ScriptedSink, collector
 
 from collectors.exchanges import Exchange
 from collectors.intake import Intake
 from collectors.items import Called, Halves, Item, Letters, Rows
 from collectors.journal import FRAME_BYTES, frames_of, read_frame
-from collectors.pairing import Pairing
 from collectors.taps.events import decoded_again
 from core.records import DeadLetter, Half, HalfKind, Payload, RequestKey
 
@@ -128,20 +126,6 @@ def test_a_log_larger_than_memory_is_read_as_the_store_takes_it() -> None:
         reads += 1
     intake.flush()
     assert reads > 5 and sink.ids() == [f"r{n}" for n in range(50)]
-
-
-def test_a_half_whose_prediction_is_stored_does_not_come_back_as_an_orphan() -> None:
-    class Predicted(MemoryHalves):
-        def predicted(self, keys: Any) -> dict[RequestKey, int]:
-            return {RequestKey("default", "m", "done"): NOW}
-
-    store = Predicted()
-    conflicting = v2("response", [2.0])  # sent after the prediction was stored
-    later = half("done", "response")._replace(received=NOW + 5, body=conflicting)
-    frames = [framed(Halves([half("done", "response"), half("alone", "response"), later]))]
-    pairing = Pairing(store, decoded_again, started=NOW + 10)
-    resumed(MemoryJournal(frames=frames), ScriptedSink(), pairing=pairing).flush(everything=True)
-    assert sorted((h.key.request_id, h.received) for h in store.stored.values()) == [("alone", NOW), ("done", NOW + 5)]
 
 
 def resumed(journal: MemoryJournal, sink: ScriptedSink, **ports: Any) -> Intake:

@@ -73,10 +73,25 @@ def test_any_number_can_be_asked_for(store: Engine, several: int) -> None:
     assert len(halves.kept({h.key for h in sent})) == several
 
 
-def test_it_tells_when_predictions_were_received_by_their_request(engine: Engine) -> None:
-    rows = [("one", 5), ("two-0", 6), ("two-1", 6), ("one", 7)]
-    values = ", ".join(f"('default', 'm', '{id}', toDateTime64({n}, 6), toDateTime64({n}, 6))" for id, n in rows)
-    engine.command(f"INSERT INTO predictions (namespace, model, id, time, received) VALUES {values}")
+def test_the_predictions_of_an_id_are_found_and_no_others(engine: Engine) -> None:
+    values = ", ".join(
+        f"('default', 'm', '{id}', map('x', {x}), {x})" for id, x in [("one", 1), ("two-0", 2), ("one", 3)]
+    )
+    engine.command(f"INSERT INTO predictions (namespace, model, id, inputs_num, content) VALUES {values}")
     asked = {RequestKey("default", model, id) for model in ("m", "n") for id in ("one", "two", "three")}
-    found = {RequestKey("default", "m", "one"): 7_000_000, RequestKey("default", "m", "two"): 6_000_000}
-    assert StoreHalves(engine).predicted(asked) == found
+    found = StoreHalves(engine).predicted(asked)
+    assert sorted((row["id"], dict(row["inputs_num"])["x"]) for row in found) == [("one", 1.0), ("one", 3.0)]
+
+
+def test_a_completed_half_stays_so_whoever_keeps_it_again(engine: EmbeddedEngine) -> None:
+    StoreHalves(engine, "first").complete([half()])
+    StoreHalves(engine, "second").keep([half()])
+    assert StoreHalves(engine).kept([half().key]) == []
+
+
+def test_a_collector_finds_what_it_has_left_and_not_what_others_have(engine: EmbeddedEngine) -> None:
+    mine, other = StoreHalves(engine, "mine"), StoreHalves(engine, "other")
+    mine.keep([half("old")._replace(received=NOW - 1), half("new"), half("done")])
+    other.keep([half("theirs")])
+    other.complete([half("done")])
+    assert mine.left(NOW) == [half("new").id]

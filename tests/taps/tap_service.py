@@ -28,7 +28,7 @@ from core.config import Config
 from core.errors import Overloaded, StoreUnavailable
 from core.metrics import Metrics
 from core.protocols import START, Position
-from core.records import PREDICTIONS, DeadLetter, FieldInfo, Half, RequestKey
+from core.records import PREDICTIONS, DeadLetter, FieldInfo, Half, HalfId, RequestKey
 from tidemark.app import App, Routes
 
 SECONDS = 5
@@ -63,8 +63,11 @@ class Memory:
 
     def complete(self, halves: Sequence[Half]) -> None: ...
 
-    def predicted(self, keys: Collection[RequestKey]) -> dict[RequestKey, int]:
-        return {}
+    def predicted(self, ids: Collection[RequestKey]) -> Sequence[Mapping[str, Any]]:
+        return []
+
+    def left(self, since: int) -> Sequence[HalfId]:
+        return []
 
     def store_ledger(self, collector: str, entries: Sequence[Mapping[str, Any]]) -> None: ...
 

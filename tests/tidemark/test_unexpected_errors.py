@@ -1,7 +1,7 @@
 """What goes wrong in Tidemark itself: a 500 as problem details, counted, and the payload kept as a dead letter."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from collectors.taps.ports import Ports as TapPorts
 from collectors.taps.rows import RowsTap
 from core.config import Config, Limits
 from core.metrics import Metrics
-from core.records import DeadLetter, FieldInfo, Half, RequestKey
+from core.records import DeadLetter, FieldInfo, Half, HalfId, RequestKey
 from storage.journal import StoreJournal
 from storage.wal import Log, Settings
 from tidemark.app import ASGI
@@ -55,8 +55,11 @@ class Letters:
 
     def complete(self, halves: Sequence[Half]) -> None: ...
 
-    def predicted(self, keys: Iterable[RequestKey]) -> dict[RequestKey, int]:
-        return {}
+    def predicted(self, ids: Collection[RequestKey]) -> Sequence[Mapping[str, Any]]:
+        return []
+
+    def left(self, since: int) -> Sequence[HalfId]:
+        return []
 
     def store_ledger(self, collector: str, entries: Sequence[Mapping[str, Any]]) -> None: ...
 

@@ -23,7 +23,12 @@ def routes(engine: Engine, names: Names) -> APIRouter:
 
     @router.get("/api/predictions/{id:path}", summary="One prediction with everything known about it")
     def one(id: str, asked: One, allowed: Allowed) -> JSONResponse:
-        """One prediction with everything known about it; 300 with the candidates when the id is ambiguous."""
+        """One prediction with everything known about it; 300 with the candidates when the id is ambiguous.
+
+        A request or response whose other half has not come is shown with `state` orphan and status 0, from a few
+        seconds after it came; it counts as an orphan after `pairing.orphan_after`. When the other half comes it is
+        `stored`.
+        """
         if asked.namespace:
             allowed.check(asked.namespace)
         wanted = Wanted(id, asked.namespace, asked.model, asked.time, allowed)
@@ -36,7 +41,9 @@ def routes(engine: Engine, names: Names) -> APIRouter:
 
     @router.get("/api/predictions", summary="Stored predictions, the newest first")
     def many(asked: Predictions, allowed: Allowed) -> dict[str, Any]:
-        """The newest first."""
+        """The newest first. Orphans are not among them, nor under status=0: a request or response without its other
+        half is found by its id, and counted in `tidemark_orphans_total`.
+        """
         if asked.namespace:
             allowed.check(asked.namespace)
         after = unpack(asked.cursor, [*PAGE_KEY.values()]) if asked.cursor else None
