@@ -108,6 +108,28 @@ def test_killed_and_started_again_while_the_disk_is_full_it_goes_on_where_it_was
         check(up, sender)
 
 
+def test_a_store_whose_disk_takes_no_more_files_costs_nothing(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 200) as disk:
+        up = Killable(disk.folder, f"wal: {{dir: {tmp_path / 'log'}}}\n")
+        with running(up):
+            sender = Sender(up)
+            sender.until(202)
+            eventually(lambda: up.ledger()["difference"] == 0 and stored(up) == ROWS_PER_CALL)
+            disk.take_more_files(2)
+            for number in range(1, 20):
+                assert sender.send(number).status == 202
+            eventually(lambda: "cannot be reached" in up.said.read_text())
+            assert up.metric("tidemark_dead_letters_total") == 0 and stored(up) == ROWS_PER_CALL
+            disk.take_more_files(100_000)
+            eventually(lambda: stored(up) == 20 * ROWS_PER_CALL)
+            up.stop()
+        check(up, sender)
+
+
+def stored(up: Killable) -> int:
+    return sum(entry.get("stored", 0) for entry in up.ledger()["entries"])
+
+
 @contextmanager
 def running(up: Killable) -> Iterator[None]:
     up.start()
