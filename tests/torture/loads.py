@@ -28,8 +28,8 @@ class Gone(Exception):
 class Client:
     """One connection. `answered` is called in the moment a 2xx has come."""
 
-    def __init__(self, port: int, stop: Event, answered: Callable[[], None] = lambda: None) -> None:
-        self._connection, self._stop, self._answered = HTTPConnection("127.0.0.1", port, timeout=20), stop, answered
+    def __init__(self, port: int, stop: Event | None = None, answered: Callable[[], None] = lambda: None) -> None:
+        self._connection, self._stop, self._answered = HTTPConnection("127.0.0.1", port, timeout=20), stop or Event(), answered
 
     def close(self) -> None:
         self._connection.close()
