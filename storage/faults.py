@@ -4,8 +4,8 @@ import re
 
 from core.errors import StoreError, StoreUnavailable
 
-# The engine, its disk or the way to it was at its limit: the same call may work later. Every other code says that the statement
-# or the rows are wrong, and stays a plain StoreError.
+# The engine, its disk or the way to it was at its limit: the same call may work later. Every other code says that the
+# statement or the rows are wrong, and stays a plain StoreError.
 RETRYABLE = {
     3: "UNEXPECTED_END_OF_FILE",
     32: "ATTEMPT_TO_READ_AFTER_EOF",

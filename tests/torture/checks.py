@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from calls import Call, Pair, halves_of, value_of
 from killable import Killable
-from loads import Call, Pair, halves_of, value_of
 
 from storage import open_engine
 
@@ -62,7 +62,9 @@ def check_pairs(found: Found, pairs: Sequence[Pair]) -> None:
     """Whole pairs once each and nothing of them left; halves without a partner wait, once."""
     assert [(pair, found.paired(pair)) for pair in pairs if pair.whole and found.paired(pair) != {1}] == []
     assert [(pair, found.paired(pair)) for pair in pairs if found.paired(pair) not in ({0}, {1})] == []
-    wrong = [(half, found.waiting[half], pair) for half, pair in halves_of(pairs).items() if not _right(found, half, pair)]
+    wrong = [
+        (half, found.waiting[half], pair) for half, pair in halves_of(pairs).items() if not _right(found, half, pair)
+    ]
     assert wrong == []
 
 

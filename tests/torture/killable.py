@@ -63,7 +63,10 @@ class Killable:
 
     def get(self, path: str) -> tuple[int, bytes]:
         """The status of the answer and its body; (0, b'') when nobody answers."""
-        with suppress(OSError, HTTPException), closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+        with (
+            suppress(OSError, HTTPException),
+            closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection,
+        ):
             connection.request("GET", path)
             answer = connection.getresponse()
             return answer.status, answer.read()

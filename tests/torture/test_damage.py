@@ -1,15 +1,17 @@
 """The log's files are damaged after a kill: `up` starts, keeps the damage apart, and has everything else."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from calls import Call, Pair
 from checks import Found, read
+from client import Client
 from killable import Killable, eventually
-from loads import Call, Client, Pair
 
 from collectors.items import Halves, Rows
 from collectors.journal import read_frame
@@ -50,6 +52,11 @@ def flip(at: int, content: bytearray) -> None:
     content[at] ^= 0x10
 
 
+def flip_both(first: Part, last: Part, content: bytearray) -> None:
+    flip(first.start + HEADER.size, content)
+    flip(last.end - 1, content)
+
+
 def zero(at: int, content: bytearray) -> None:
     """The disk's block there."""
     start = at - at % BLOCK
@@ -60,15 +67,18 @@ DAMAGES: dict[str, Damage] = {
     "a flipped bit in the header of a half": lambda content, parts: flip(parts[3].start, content),
     "a flipped bit in the length of a frame": lambda content, parts: flip(parts[5].start + 9, content),
     "a flipped bit in a payload": lambda content, parts: flip((parts[-4].start + parts[-4].end) // 2, content),
-    "flipped bits in the first frame and the last": lambda content, parts: (
-        flip(parts[0].start + HEADER.size, content),
-        flip(parts[-1].end - 1, content),
-    )[0],
+    "flipped bits in the first frame and the last": lambda content, parts: flip_both(parts[0], parts[-1], content),
     "zeros in the middle": lambda content, parts: zero(parts[len(parts) // 2].start, content),
     "zeros at the end": lambda content, parts: zero(len(content) - 1, content),
     "a torn end": lambda content, parts: content.__delitem__(slice(len(content) - 7, None)),
     "half of it gone": lambda content, parts: content.__delitem__(slice(parts[len(parts) // 2].start + 3, None)),
 }
+
+
+# The full run is `make torture`.
+EVERY = "TORTURE_KILLS" in os.environ
+CASES = list(DAMAGES)[:: 1 if EVERY else 2]
+CHECKPOINTS = [b"1 2 3\n", b"", b"\0" * BLOCK][: 3 if EVERY else 1]
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +123,7 @@ def parts_of(log: Path) -> tuple[str, list[Part]]:
     return segment.path.name, parts
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", CASES)
 def test_damage_costs_the_damaged_frames_only_and_is_shown(damage: str, crashed: Crashed, tmp_path: Path) -> None:
     content = bytearray(crashed.content)
     DAMAGES[damage](content, crashed.parts)
@@ -138,7 +148,7 @@ def whole(part: Part, content: bytearray) -> bool:
     return any(content[part.start :])
 
 
-@pytest.mark.parametrize("left", [b"", b"1 2 3\n", b"\0" * BLOCK])
+@pytest.mark.parametrize("left", CHECKPOINTS)
 def test_without_a_readable_checkpoint_everything_is_read_again_and_nothing_is_there_twice(
     left: bytes, crashed: Crashed, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from checks import read
 from killable import Killable, eventually
-from small_disk import SmallDisk, small_disk
+from small_disk import small_disk
 
 ROWS_PER_CALL = 20
 PADDING = "y" * 300
@@ -58,7 +58,7 @@ def test_a_full_disk_of_the_log_is_a_clear_503_until_there_is_room(tmp_path: Pat
             sender.until(202)
             disk.fill(left_bytes=1_000_000)
             assert sender.until(503) == Answer(503, "1", "the disk of the log is full")
-            # What is in the log is stored within a second, and what it took is free again, although the disk stays full.
+            # What is in the log is stored within a second, and gives its room back although the disk stays full.
             sender.until(202)
             disk.fill(left_bytes=0)
             sender.until(503)

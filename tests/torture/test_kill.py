@@ -10,13 +10,15 @@ from threading import Event
 from typing import NamedTuple
 
 import pytest
+from calls import Call, Pair
 from checks import check_calls, check_difference, check_ledger, check_nothing_else, check_pairs, read
+from client import Client, Gone
 from killable import Killable, Trigger, from_environment
-from loads import Call, Client, Gone, Pair, PairsSender, ProxySender, RowsSender, Sender
-from upstream import upstream
+from model_server import upstream
+from senders import PairsSender, ProxySender, RowsSender, Sender
 
 KILLS = int(from_environment("TORTURE_KILLS", 10_000))
-SECONDS = from_environment("TORTURE_SECONDS", 30)
+SECONDS = from_environment("TORTURE_SECONDS", 25)
 PROXY_SECONDS = 1.0  # the bound is 50 ms after the answer; on a busy machine a process does not even run for that long
 
 

@@ -1,4 +1,4 @@
-"""What is sent: rows, halves, calls through a proxy tap; some twice, some in conflict; and what was answered.
+"""Who sends: rows, halves, calls through a proxy tap; some twice, some in conflict.
 
 A sender lives over many lives of the server: it takes up what nobody answered, and sends things again that were.
 """
@@ -6,101 +6,17 @@ A sender lives over many lives of the server: it takes up what nobody answered, 
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.client import HTTPConnection, HTTPException
-from threading import Event
-from typing import Any
 
+from calls import Call, Pair
+from client import Client
 from killable import chance
 
 ROWS_PER_CALL = 5
 AGAIN, CONFLICT = 0.2, 0.05  # shares
 LATELY = 30  # things of a sender that may be sent again: far fewer than the server remembers
 KINDS = ("request", "response")
-
-
-class Gone(Exception):
-    """No answer: nobody knows whether it was taken."""
-
-
-class Client:
-    """One connection. `answered` is called in the moment a 2xx has come."""
-
-    def __init__(self, port: int, stop: Event | None = None, answered: Callable[[], None] = lambda: None) -> None:
-        self._connection, self._stop, self._answered = HTTPConnection("127.0.0.1", port, timeout=20), stop or Event(), answered
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def post(self, path: str, body: bytes, headers: dict[str, str]) -> None:
-        if self._stop.is_set():
-            raise Gone
-        try:
-            self._connection.request("POST", path, body, {"content-type": "application/json", **headers})
-            answer = self._connection.getresponse()
-            said = answer.read()
-        except (OSError, HTTPException):
-            raise Gone from None
-        assert answer.status // 100 == 2, said
-        self._answered()
-
-
-@dataclass
-class Call:
-    """Rows that are sent together: all of them or none are there."""
-
-    ids: list[str]
-    value: int
-    time: str = ""
-    acknowledged: bool = False
-    again: int = 0
-
-    def send(self, client: Client) -> None:
-        timed = {"time": self.time} if self.time else {}
-        rows = [{"id": id, "inputs": {"x": self.value}, **timed} for id in self.ids]
-        client.post("/api/predictions", json.dumps({"model": "r", "predictions": rows}).encode(), {})
-        self.again += self.acknowledged
-        self.acknowledged = True
-
-    def other(self) -> "Call":
-        return Call(self.ids, self.value + 1, self.time)
-
-
-@dataclass
-class Pair:
-    """A request and a response; `sent` and `acknowledged` name those halves. One of `rows` rows has ids of its own."""
-
-    id: str
-    rows: int
-    value: int
-    time: str = ""
-    sent: set[str] = field(default_factory=set)
-    acknowledged: set[str] = field(default_factory=set)
-    again: int = 0
-
-    @property
-    def ids(self) -> list[str]:
-        return [self.id] if self.rows == 1 else [f"{self.id}-{row}" for row in range(self.rows)]
-
-    def send(self, client: Client, kind: str) -> None:
-        name, side = ("x", "inputs") if kind == "request" else ("y", "outputs")
-        tensor = {"name": name, "shape": [self.rows], "datatype": "FP64", "data": [self.value] * self.rows}
-        said = {"ce-specversion": "1.0", "ce-id": self.id, "ce-source": "s", "ce-inferenceservicename": "m"}
-        timed = {"ce-time": self.time} if self.time else {}
-        self.sent.add(kind)
-        typed = {"ce-type": f"org.kubeflow.serving.inference.{kind}", **said, **timed}
-        client.post("/", json.dumps({side: [tensor]}).encode(), typed)
-        self.again += kind in self.acknowledged
-        self.acknowledged.add(kind)
-
-    @property
-    def whole(self) -> bool:
-        return len(self.acknowledged) == 2
-
-    def other(self) -> "Pair":
-        return Pair(self.id, self.rows, self.value + 1, self.time)
 
 
 class RowsSender:
@@ -203,14 +119,3 @@ Sender = RowsSender | PairsSender | ProxySender
 
 def now() -> str:
     return datetime.now(UTC).isoformat()
-
-
-def halves_of(pairs: Sequence[Pair]) -> dict[tuple[str, str, int], Pair]:
-    """By request id, kind and value."""
-    return {(pair.id, kind, pair.value): pair for pair in pairs for kind in pair.sent}
-
-
-def value_of(body: bytes) -> int:
-    """Of a half as it was sent."""
-    said: dict[str, Any] = json.loads(body)
-    return int((said.get("inputs") or said["outputs"])[0]["data"][0])
