@@ -15,7 +15,7 @@ from checks import check_calls, check_difference, check_ledger, check_nothing_el
 from client import Client, Gone
 from killable import Killable, Trigger, from_environment
 from model_server import upstream
-from senders import PairsSender, ProxySender, RowsSender, Sender
+from persistent_senders import PairsSender, ProxySender, RowsSender, Sender
 
 KILLS = int(from_environment("TORTURE_KILLS", 10_000))
 SECONDS = from_environment("TORTURE_SECONDS", 25)
