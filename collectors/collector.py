@@ -222,6 +222,8 @@ class Collector:
         swept = self._pairing.sweep(now)
         self.ledger.settle(_rows_of(swept.kept), "orphans")
         self.ledger.settle(_rows_of(swept.predicted), "stored")
+        for word in ("orphans", "accepted"):  # they were counted as orphans, and their prediction is counted
+            self.ledger.settle(_rows_of(swept.partners), word, -1)
         if swept.found:
             self._take_found(swept)
             self._store()

@@ -44,11 +44,15 @@ class Found(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """What became of halves that had waited long enough: alone in the store, a pair, or their prediction is stored."""
+    """What became of halves that had waited long enough: alone in the store, a pair, or their prediction is stored.
+
+    `partners` of those are halves that a crash left in the store beside their prediction.
+    """
 
     kept: tuple[Half, ...] = ()
     found: tuple[Found, ...] = ()
     predicted: tuple[Half, ...] = ()
+    partners: tuple[Half, ...] = ()
 
 
 class Pairing:
@@ -129,15 +133,16 @@ class Pairing:
         waiting = [one.half for one in self.waiting()]
         displaced = {id(one.half) for one in self._displaced}
         due = [h for h in waiting if h.received + self._patience <= now or id(h) in displaced]
-        predicted, due = self._without_predicted(due)
+        predicted, partners, due = self._without_predicted(due)
         if not due:
-            return Swept(predicted=tuple(predicted))
+            return Swept(predicted=tuple(predicted), partners=tuple(partners))
         self._store.keep(due)
         kept = self._store.kept({half.key for half in due})
         alone = self._released(due)
         found = self._paired(alone, kept)
         paired = {id(one.half) for one in found}
-        return Swept(tuple(half for half in alone if id(half) not in paired), tuple(found), tuple(predicted))
+        kept_alone = tuple(half for half in alone if id(half) not in paired)
+        return Swept(kept_alone, tuple(found), tuple(predicted), tuple(partners))
 
     def settle(self) -> None:
         """What `sweep` found is stored: its halves wait no more."""
@@ -145,14 +150,23 @@ class Pairing:
             self._store.complete(self._completed)
             self._completed = []
 
-    def _without_predicted(self, due: list[Half]) -> tuple[list[Half], list[Half]]:
-        """Lets go of halves from the log whose prediction is stored; returns those, and the others."""
+    def _without_predicted(self, due: list[Half]) -> tuple[list[Half], list[Half], list[Half]]:
+        """Lets go of halves from the log whose prediction is stored; returns those, their partners, and the others."""
         keys = {half.key for half in due if half.received < self._started}
         predicted: Mapping[RequestKey, int] = self._store.predicted(keys) if keys else {}
+        partners = self._partners([half for half in due if half.received <= predicted.get(half.key, -1)], predicted)
         done = self._released([half for half in due if half.received <= predicted.get(half.key, -1)])
         self._completed += done  # one of them may lie in the store as well
+        self._completed += partners
         chosen = {id(half) for half in done}
-        return done, [half for half in due if id(half) not in chosen]
+        return done, partners, [half for half in due if id(half) not in chosen]
+
+    def _partners(self, done: Sequence[Half], predicted: Mapping[RequestKey, int]) -> list[Half]:
+        """Halves that lie in the store although their prediction is stored: a crash came in between."""
+        kept = self._store.kept({half.key for half in done}) if done else []
+        by_key = {(half.key, half.kind): half for half in kept if half.received <= predicted[half.key]}
+        left = [by_key[half.key, _other(half)] for half in done if (half.key, _other(half)) in by_key]
+        return [partner for half in left if (partner := self._readable(half))]
 
     def _released(self, due: Sequence[Half]) -> list[Half]:
         """Let go of halves that are in the store; returns those that no partner has reached meanwhile."""
@@ -171,14 +185,18 @@ class Pairing:
         pairs = {h.key: (h, by_key[(h.key, _other(h))]) for h in alone if (h.key, _other(h)) in by_key}
         found = []
         for half, kept_partner in pairs.values():
-            try:
-                partner = self._decode(kept_partner)
-            except Rejected as error:
-                log.warning("a kept %s of %s cannot be read any more: %s", kept_partner.kind, half.key.model, error)
-            else:
+            if partner := self._readable(kept_partner):
                 found.append(Found(half, partner, _exchange(half, partner)))
                 self._completed += [half, kept_partner]
         return found
+
+    def _readable(self, kept: Half) -> Half | None:
+        """A half of the store with its payload."""
+        try:
+            return self._decode(kept)
+        except Rejected as error:
+            log.warning("a kept %s of %s cannot be read any more: %s", kept.kind, kept.key.model, error)
+            return None
 
 
 def mark(half: Half) -> int:
