@@ -69,7 +69,7 @@ def test_what_was_acknowledged_survives_a_kill_at_any_instant(
             up.stop()
     found = read(up.store)
     lost = {id: at for id, at in load.proxied.answered.items() if found.proxied(id) == 0}
-    late = [min(kill - at for kill in kills if kill >= at) for at in lost.values()]
+    late = [min(abs(kill - at) for kill in kills) for at in lost.values()]  # an answer is read a little after it came
     check_calls(found, load.all_calls)
     check_pairs(found, load.all_pairs)
     check_nothing_else(found, load.all_calls, load.all_pairs, load.proxied.sent)
