@@ -7,7 +7,7 @@ PIP := .venv/bin/pip install $(QUIET) --constraint constraints.txt --editable
 # Debian ships venv in a package of its own.
 VENV = $(PYTHON) -m venv $@ || { apt-get update -qq && apt-get install -qq -y $(PYTHON)-venv && $(PYTHON) -m venv $@; }
 
-.PHONY: demo test check format bench
+.PHONY: demo test torture check format bench
 
 demo: .venv
 	.venv/bin/tidemark demo $(ARGS)
@@ -15,6 +15,11 @@ demo: .venv
 test: .venv/dev .venv-mlserver
 	sh tests/system-packages.sh
 	.venv/bin/pytest $(ARGS)
+
+# 300 kills -9 under load (20 minutes on 2 idle cores), every damage to the log, full disks (as root), then the decoders.
+torture: .venv/dev
+	TORTURE_KILLS=300 TORTURE_SECONDS=3600 .venv/bin/pytest tests/torture $(ARGS)
+	if [ -e tests/fuzz/run.py ]; then .venv/bin/python tests/fuzz/run.py 60; fi
 
 check: .venv/dev
 	.venv/bin/ruff check .

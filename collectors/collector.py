@@ -29,6 +29,8 @@ from core.metrics import Metrics
 from core.protocols import START, Position, Sink
 from core.records import DeadLetter, FieldInfo, Half, ModelKey
 
+FORGET_MICROS = 60_000_000  # far longer than halves wait in memory
+
 log = logging.getLogger("tidemark.collector")
 
 
@@ -82,7 +84,7 @@ class Collector:
         self._sweeper = Sweeper(self._pairing, self._orphans, ports.ledger, ports.metrics, ports.clock)
         self._known_fields: set[FieldInfo] = set()
         self._new_fields: set[FieldInfo] = set()
-        self._caught_up = False
+        self._forget_at = 0  # when what was stored before a restart need not be told any more; 0 = not yet known
         self._oldest = 0  # when the oldest thing that is not stored was received; 0 = nothing waits
 
     @property
@@ -172,8 +174,8 @@ class Collector:
         return Left(self._orphans.looked(self._ports.clock()), self._pairing.completing)
 
     def caught_up(self) -> None:
-        """Everything that was in the log at a restart has been taken, and is built with the next flush."""
-        self._caught_up = True
+        """Everything that was in the log at a restart has been taken; halves of it may pair in a while."""
+        self._forget_at = self._forget_at or self._ports.clock() + FORGET_MICROS
 
     def in_flight(self) -> Tally:
         """The rows that were accepted and have not found their end. For the thread that flushes."""
@@ -206,10 +208,10 @@ class Collector:
         self._metrics.lag.set((now - self._oldest) / 1e6 if self._oldest else 0)
         try:
             self._store(now, everything)
-            if self._caught_up:
-                self._duplicates.forget()
             swept = self._sweep(now, everything)
             self._store_fields()
+            if 0 < self._forget_at <= now:
+                self._duplicates.forget()
         finally:
             self._metrics.waiting_halves.set(len(self._pairing) + len(self._orphans))
         self._oldest = 0

@@ -102,22 +102,26 @@ class Segments:
             segment.path.unlink(missing_ok=True)
             raise
         with self._lock:
+            given_up = self._all.pop() if self._all and self._all[-1].end == 0 else None
             self._all.append(segment)
+        if given_up:
+            with suppress(OSError):
+                given_up.path.unlink()
         return descriptor
 
     def _give_up(self, segment: Segment) -> None:
         """After a failed fsync the next one succeeds although the pages are lost: never ask twice.
 
+        An empty file becomes the newest: so `drop` can delete those before it, and make room on a full disk.
         Rebello et al., Can Applications Recover from fsync Failures?, USENIX ATC 2020.
         """
         with suppress(OSError):
             os.truncate(segment.path, segment.end)
         with suppress(OSError):
             self.close()
-        if segment.end == 0:
-            with self._lock, suppress(OSError):
-                self._all.remove(segment)
-                segment.path.unlink()
+        if segment.end:
+            with suppress(OSError):
+                self._descriptor = self._create()
 
     def _count(self, segment: Segment, frames: Sequence[bytes], size: int, seconds: float) -> None:
         with self._lock:

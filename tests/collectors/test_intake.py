@@ -229,6 +229,31 @@ def test_what_was_acknowledged_is_stored_once_and_the_ledger_adds_up() -> None:
     run_state_machine_as_test(Delivery, settings=settings(max_examples=150, stateful_step_count=25, deadline=None))
 
 
+def test_a_pair_completed_from_the_store_in_the_moment_of_a_kill_leaves_no_orphan() -> None:
+    moments, journal, sink = [NOW], MemoryJournal(), DyingSink()
+    halves = KnowingHalves(sink)
+    kinds: list[HalfKind] = ["request", "response"]
+    for kind in kinds:
+        process = Process(journal, sink, halves, lambda: moments[-1])
+        process.intake.read_on()
+        moments.append(moments[-1] + SECOND)
+        process.accept(Halves([half("a", kind, 1, moments[-1])]))
+        process.intake.flush()
+        moments.append(moments[-1] + 10 * SECOND)
+        if kind == "request":
+            process.intake.flush()
+    sink.calls_to_live, sink.after = 0, True
+    with pytest.raises(Killed):
+        process.intake.flush()
+    sink.calls_to_live = 10**9
+    process = Process(journal, sink, halves, lambda: moments[-1])
+    process.intake.read_on()
+    process.intake.flush()
+    assert {*sink.ids()} == {"a"} and halves.stored == {}
+    [rows] = [entry for entry in process.intake.entries() if entry.unit == "row"]
+    assert (rows.counts["stored"], rows.counts["orphans"], rows.difference) == (1, 0, 0)
+
+
 def test_a_full_log_is_told_and_nothing_of_it_is_counted_as_accepted() -> None:
     journal = MemoryJournal(room=1)
     process = Process(journal, ScriptedSink(), MemoryHalves(), lambda: NOW)
