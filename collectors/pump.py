@@ -10,7 +10,7 @@ from collectors.intake import Intake
 from core.errors import StoreUnavailable
 
 FLUSH_SECONDS = 1.0  # so that each table gets about one part a second
-BUILD_SECONDS = 0.1  # what came since is built in a millisecond or two, for which the taps wait
+BUILD_SECONDS = 0.3  # what came since is built in a few milliseconds, in which the taps take turns with it
 
 log = logging.getLogger("tidemark.collector")
 

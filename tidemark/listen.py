@@ -20,7 +20,7 @@ from tidemark.app import ASGI
 from tidemark.heads import Guard
 from tidemark.tls import check_files, fingerprint
 
-SWITCH_SECONDS = 0.001  # how long the thread that builds may keep the one that answers waiting; 5 ms by default
+SWITCH_SECONDS = 0.005  # how long the thread that builds may keep the one that answers waiting; 5 ms by default
 STOP_SECONDS = 2  # how long calls under way may take to end once a stop was asked for
 
 _GUARD = Guard()
