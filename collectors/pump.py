@@ -12,13 +12,15 @@ from core.errors import StoreUnavailable
 FLUSH_SECONDS = 1.0  # so that each table gets about one part a second
 BUILD_SECONDS = 0.3  # what came since is built in a few milliseconds, in which the taps take turns with it
 
+AWAY_SECONDS = 10.0  # how often to balance the books while the store is away: all that waits is counted then
+
 log = logging.getLogger("tidemark.collector")
 
 
 class Pump:
     def __init__(self, intake: Intake, collector: Collector, books: Books) -> None:
         self._intake, self._collector, self._books = intake, collector, books
-        self._due = 0.0  # when to flush, by the monotonic clock
+        self._due = self._balanced = 0.0  # when to flush, and what that was at the last balance, by the monotonic clock
 
     def run(self, stop: Event) -> None:
         """Until `stop` is set."""
@@ -61,5 +63,12 @@ class Pump:
         self._due = time.monotonic() + FLUSH_SECONDS
         try:
             self._intake.flush(everything)
-        finally:
-            self._books.balance()
+        except StoreUnavailable:
+            if self._due >= self._balanced + AWAY_SECONDS:
+                self._balance()
+            raise
+        self._balance()
+
+    def _balance(self) -> None:
+        self._balanced = self._due
+        self._books.balance()
