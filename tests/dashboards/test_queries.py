@@ -20,7 +20,7 @@ from storage.outcomes import Outcome, save
 NOW = datetime.now(UTC).replace(microsecond=0)
 START = NOW - timedelta(hours=1)
 WINDOW = Window(NOW - timedelta(minutes=10), NOW - timedelta(minutes=5))
-VIEW = View(START, NOW + timedelta(minutes=1), 60, {"namespace": "default", "model": "income", "monitor": [ALL]})
+VIEW = View(START, NOW + timedelta(hours=1), 60, {"namespace": "default", "model": "income", "monitor": [ALL]})
 BOARD = as_json("model_monitoring")
 TARGETS = {
     panel["title"]: target

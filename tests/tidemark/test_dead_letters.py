@@ -76,7 +76,8 @@ def test_a_refused_event_is_stored_by_a_replay_after_the_fix(tmp_path: Path, tid
             assert tidemark("dead-letters", "replay", letter, "--store", served.store).code == 0
         served.send("after", {"id": "after"})
         served.stored("after")
-        assert stored_ids(served, "income") == ["e1"] and len(letters(served)) == 1
+        # Its response lies in the store, where another collector might be completing the pair.
+        assert eventually(lambda: stored_ids(served, "income") == ["e1"], 30) and len(letters(served)) == 1
     with up(tmp_path) as served:
         command(served.store, "TRUNCATE TABLE dead_letter_replays")
         assert tidemark("dead-letters", "replay", letter, "--store", served.store).code == 0
@@ -89,13 +90,13 @@ def test_rows_the_store_refused_are_stored_once_it_takes_them(tmp_path: Path, ti
     with up(tmp_path) as served:
         command(served.store, "ALTER TABLE predictions ADD CONSTRAINT nobody CHECK model != 'refused'")
         served.send("refused", {"id": "a", "inputs": {"n": 1}}, {"id": "b", "inputs": {"n": 2}})
-        found = letters(served, 1, reason="store_refused", model="refused")
+        found = letters(served, 2, reason="store_refused", model="refused")
         assert sum(row["rows"] for row in found) == 2
         done = tidemark("dead-letters", "replay", "--model", "refused", "--json", "--store", served.store)
-        assert done.code == 1 and json.loads(done.out)["reason"] == "store_refused"
+        assert done.code == 1 and {json.loads(line)["reason"] for line in done.out.splitlines()} == {"store_refused"}
         command(served.store, "ALTER TABLE predictions DROP CONSTRAINT nobody")
         for _ in range(2):
-            done = tidemark("dead-letters", "replay", found[0]["letter"], "--store", served.store)
+            done = tidemark("dead-letters", "replay", *(row["letter"] for row in found), "--store", served.store)
             assert done.code == 0, done
         assert sorted(stored_ids(served, "refused")) == ["a", "b"]
         assert letters(served, 0, settled=False) == []
