@@ -11,7 +11,6 @@ from storage.columns import INSERT_FORMAT, RESULT_FORMAT, from_result, to_insert
 from storage.engine import Limits, Params, read_only_settings
 from storage.handles import Handles
 from storage.parameters import texts
-from storage.priorities import let_engine_wait
 from storage.statement import insert_into, one_statement
 
 
@@ -41,7 +40,6 @@ class EmbeddedEngine:
     def insert(self, table: str, data: pa.Table | pa.RecordBatch, token: str = "") -> None:
         insert = insert_into(table, data.schema.names, token or str(uuid4()), INSERT_FORMAT)
         written = self.handles.insert(insert, to_insert(data)).rows_written()
-        let_engine_wait()
         if written < data.num_rows:
             raise StoreUnavailable(f"{table}: {written} of {data.num_rows} rows were written")
 
