@@ -12,6 +12,7 @@ from core.errors import StoreUnavailable
 FLUSH_SECONDS = 1.0  # so that each table gets about one part a second
 BUILD_SECONDS = 0.3  # what came since is built in a few milliseconds, in which the taps take turns with it
 
+DRAIN_SECONDS = 5.0  # how long a stop may go on reading a backlog: what is in the log is kept anyway
 AWAY_SECONDS = 10.0  # how often to balance the books while the store is away: all that waits is counted then
 
 log = logging.getLogger("tidemark.collector")
@@ -36,12 +37,13 @@ class Pump:
                 stop.wait(FLUSH_SECONDS)
 
     def close(self) -> None:
-        """Store everything that was taken, halves without partner included, and what the log still holds.
+        """Store everything that was taken, halves without partner included, and for a while what the log still holds.
 
-        Call it when no tap receives any more. StoreUnavailable leaves the rest in the log.
+        Call it when no tap receives any more. StoreUnavailable leaves the rest in the log, where it is safe.
         """
+        until = time.monotonic() + DRAIN_SECONDS
         try:
-            while self._intake.behind:
+            while self._intake.behind and time.monotonic() < until:
                 self._flush()
                 self._intake.read_on()
             self._flush(everything=True)
