@@ -225,12 +225,16 @@ class Intake:
         return self._claimed > before
 
     def _take_read(self, position: Position, item: Item) -> None:
+        """Telling duplicates is slow, and calls wait for the lock; only this thread takes frames meanwhile."""
+        told = None
+        if isinstance(item, Rows) and position not in self._taken:
+            told = self._collector.tell(item.batch, item.new)
         with self._lock:
             if position not in self._counted:
                 self._count(item, None)
                 self._counted.add(self._claimed, position)
             if position not in self._taken:
-                self._hand_over(item, self._claimed)
+                self._hand_over(item, self._claimed, told)
                 self._taken.add(self._claimed, position)
             self._claimed = position
 

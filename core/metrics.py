@@ -25,6 +25,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
         self._declare_delivery()
+        self._declare_log()
         self._declare_models()
         self._declare_findings()
 
@@ -48,13 +49,6 @@ class Metrics:
             "tidemark_conflicts_total", "Predictions sent again with other content; both are kept.", *_MODEL
         )
         self.dead_letters = counter("tidemark_dead_letters_total", "Payloads that could not be read.", "reason")
-        self.logged_after = Histogram(
-            "tidemark_tap_logged_seconds",
-            "From the end of a proxied answer until its inference is in the log: what a kill can cost.",
-            ["tap"],
-            registry=self.registry,
-            buckets=LOGGED_BUCKETS,
-        )
         self.lag = gauge(
             "tidemark_ingest_lag_seconds",
             "Age of the oldest prediction accepted and not yet stored; rises when the store is slow.",
@@ -71,6 +65,16 @@ class Metrics:
             *_MODEL,
         )
         self.last_received = gauge("tidemark_last_received_timestamp_seconds", "When a prediction last came.", *_MODEL)
+
+    def _declare_log(self) -> None:
+        gauge = self._gauge
+        self.logged_after = Histogram(
+            "tidemark_tap_logged_seconds",
+            "From the end of a proxied answer until its inference is in the log: what a kill can cost.",
+            ["tap"],
+            registry=self.registry,
+            buckets=LOGGED_BUCKETS,
+        )
         self.ledger_difference = gauge(
             "tidemark_ledger_difference",
             "Events or rows that were received and are neither stored nor accounted for; not 0 = lost or doubled.",
