@@ -6,12 +6,20 @@ from typing import Literal, NamedTuple
 
 FindingKind = Literal["drift", "outlier", "schema"]
 
+# What a finding was computed from: rows counted in the store, or states merged from `profiles`.
+Basis = Literal["rows", "profiles"]
+
+# Whether the threshold comes from the reference's own history; '' where no budget was declared.
+Calibration = Literal["", "calibrated", "uncalibrated"]
+
 
 @dataclass(frozen=True)
 class Score:
     """A step's verdict on one field. `score` and `threshold` are on the statistic's own scale; None = undecidable.
 
-    `effect`: size of the change where it has a natural unit (see each detector). `reason` is one line for a person.
+    `effect`: size of the change where it has a natural unit (see each detector), with its 95 % confidence `interval`.
+    `detectable`: the smallest effect that samples of these sizes would show in four of five windows, in the same unit.
+    `reason` is one line for a person.
     """
 
     score: float | None
@@ -19,6 +27,8 @@ class Score:
     p_value: float | None = None
     effect: float | None = None
     reason: str = ""
+    interval: tuple[float, float] | None = None
+    detectable: float | None = None
 
     @property
     def fired(self) -> bool:
@@ -62,7 +72,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Finding:
-    """One row of `results`; its key is (monitor, step, version, segment, field, window)."""
+    """One row of `results`; its key is (monitor, step, version, segment, field, window).
+
+    `error_bound`: by how much the score may differ from one of all rows, 0 when it was computed from them.
+    `alpha`: the false-alarm probability this one comparison was allowed. `rank`: 1 for what explains an alarm best,
+    then 2, …; 0 for what did not fire.
+    """
 
     run: str
     monitor: str
@@ -78,6 +93,11 @@ class Finding:
     window_rows: int
     kind: FindingKind = "drift"
     revision: int = 0
+    basis: Basis = "rows"
+    error_bound: float = 0.0
+    alpha: float | None = None
+    calibration: Calibration = ""
+    rank: int = 0
 
 
 @dataclass(frozen=True)

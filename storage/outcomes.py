@@ -15,6 +15,7 @@ from storage.engine import Engine
 # Types that Arrow would not infer from the values alone.
 _TYPES = {
     **dict.fromkeys(("score", "threshold", "p_value", "effect", "prediction", "baseline"), pa.float64()),
+    **dict.fromkeys(("interval_low", "interval_high", "detectable", "error_bound", "alpha"), pa.float64()),
     **dict.fromkeys(("window_start", "window_end", "started", "finished", "first_received", "last_received"), TIME),
     **dict.fromkeys(("values", "errors"), pa.map_(pa.string(), pa.float64())),
     "versions": STRINGS,
@@ -40,8 +41,11 @@ def save(engine: Engine, outcome: Outcome) -> None:
 
 def _result_row(finding: Finding) -> dict[str, Any]:
     score = finding.score
+    low, high = score.interval or (None, None)
     plain = {name: value for name, value in vars(finding).items() if name not in ("window", "score")}
-    return {**plain, **vars(score), "fired": int(score.fired), **_times(finding.window)}
+    numbers = {name: value for name, value in vars(score).items() if name != "interval"}
+    interval = {"interval_low": low, "interval_high": high}
+    return {**plain, **numbers, **interval, "fired": int(score.fired), **_times(finding.window)}
 
 
 def _explanation_row(explanation: Explanation) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from storage.engine import Engine
 # Columns of the API's rows.
 SHOWN = (
     "run, revision, monitor, step, namespace, model, version, segment, field, window_start, window_end, score,"
-    " threshold, fired, p_value, effect, reference_rows, window_rows, reason"
+    " threshold, fired, p_value, effect, reference_rows, window_rows, reason, interval_low, interval_high, detectable,"
+    " basis, error_bound, alpha, calibration, rank"
 )
 
 
@@ -72,4 +73,5 @@ def latest(engine: Engine) -> list[dict[str, Any]]:
 def as_shown(row: dict[str, Any]) -> dict[str, Any]:
     """A row of SHOWN in the API's shape."""
     plain = {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in row.items()}
-    return {**plain, "fired": bool(row["fired"])}
+    low, high = plain.pop("interval_low"), plain.pop("interval_high")
+    return {**plain, "fired": bool(row["fired"]), "interval": None if low is None else [low, high]}

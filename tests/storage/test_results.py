@@ -23,19 +23,20 @@ def run(hour: int, monitor: str = "drift", at: Window | None = None) -> Run:
 
 
 def finding(run: Run, field: str, score: float | None = 0.5, version: str = "", segment: str = "") -> Finding:
-    found = Score(score, None if score is None else 0.1, 0.01, 0.2, "why")
+    found = Score(score, None if score is None else 0.1, 0.01, 0.2, "why", (0.1, 0.3), 0.15)
     return Finding(run.id, run.monitor, "ks", "default", "m", field=field, window=run.window, score=found,
-                   reference_rows=5, window_rows=10, version=version, segment=segment)  # fmt: skip
+                   reference_rows=5, window_rows=10, version=version, segment=segment, alpha=0.01, rank=1)  # fmt: skip
 
 
-def test_a_result_has_exactly_the_columns_of_the_contract(engine: Engine) -> None:
+def test_a_result_has_the_columns_of_the_contract_and_what_makes_it_one_to_trust(engine: Engine) -> None:
     save(engine, Outcome(run(0), [finding(run(0), "age")]))
     (row,) = results.page(engine, ResultFilter())["results"]
     assert row == {
         "run": "drift-0", "revision": 0, "monitor": "drift", "step": "ks", "namespace": "default", "model": "m",
         "version": "", "segment": "", "field": "age", "window_start": "2026-11-01T12:00:00.000000Z",
         "window_end": "2026-11-01T13:00:00.000000Z", "score": 0.5, "threshold": 0.1, "fired": True, "p_value": 0.01,
-        "effect": 0.2, "reference_rows": 5, "window_rows": 10, "reason": "why",
+        "effect": 0.2, "reference_rows": 5, "window_rows": 10, "reason": "why", "interval": [0.1, 0.3],
+        "detectable": 0.15, "basis": "rows", "error_bound": 0.0, "alpha": 0.01, "calibration": "", "rank": 1,
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ RESULT = {
     *("run", "revision", "monitor", "step", "namespace", "model", "version", "segment", "field"),
     *("window_start", "window_end", "score", "threshold", "fired", "p_value", "effect"),
     *("reference_rows", "window_rows", "reason"),
+    *("interval", "detectable", "basis", "error_bound", "alpha", "calibration", "rank"),  # beyond the contract
 }
 
 
