@@ -1,4 +1,5 @@
-"""Drift and outlier detectors: one file each, one line each in DETECTORS. They know no I/O, clock or configuration."""
+"""Drift and outlier detectors: one file each, one line each in their family's dict. They know no I/O, clock or
+configuration."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -6,24 +7,13 @@ from typing import Any
 
 from core.options import build
 
-from .chi_squared import ChiSquared
-from .isolation_forest import IsolationForest
-from .jensen_shannon import JensenShannon
-from .ks import KS
-from .mahalanobis import Mahalanobis
+from .outliers import OUTLIERS
 from .protocols import FieldDetector, RowDetector, RowScores
-from .psi import PSI
+from .univariate import UNIVARIATE
 
 __all__ = ["DETECTORS", "FieldDetector", "RowDetector", "RowScores", "make"]
 
-DETECTORS: dict[str, type[FieldDetector] | type[RowDetector]] = {
-    "chi_squared": ChiSquared,
-    "isolation_forest": IsolationForest,
-    "jensen_shannon": JensenShannon,
-    "ks": KS,
-    "mahalanobis": Mahalanobis,
-    "psi": PSI,
-}
+DETECTORS: Mapping[str, type[FieldDetector] | type[RowDetector]] = {**UNIVARIATE, **OUTLIERS}
 
 
 def make(name: str, options: Mapping[str, Any] = MappingProxyType({})) -> FieldDetector | RowDetector:

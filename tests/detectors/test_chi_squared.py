@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from core.distribution import Distribution
-from detectors.chi_squared import ChiSquared
+from detectors.univariate.chi_squared import ChiSquared
 
 of = Distribution.of_categories
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.distribution import Distribution
-from detectors._bins import by_value
-from detectors._design import Law, chi_squared_law, curve_effect
+from detectors.univariate._bins import by_value
+from detectors.univariate._design import Law, chi_squared_law, curve_effect
 
 WEIGHTS = np.where(np.arange(3000) < 2000, 1.0, 20.0)  # of values that rise with the row
 

@@ -44,9 +44,10 @@ def distributions(draw, kind):
 
 
 def test_every_file_is_a_line_in_the_registry_and_every_line_a_file():
-    files = {path.stem for path in Path(detectors.__file__).parent.glob("[!_]*.py")} - {"protocols"}
-    assert set(DETECTORS) == files
-    assert all(cls.__module__ == f"detectors.{name}" for name, cls in DETECTORS.items())
+    folder = Path(detectors.__file__).parent
+    files = {f"detectors.{path.parent.name}.{path.stem}" for path in folder.glob("*/[!_]*.py")}
+    assert {cls.__module__ for cls in DETECTORS.values()} == files
+    assert all(cls.__module__.endswith(f".{name}") for name, cls in DETECTORS.items())
 
 
 @pytest.mark.parametrize("name", DETECTORS)

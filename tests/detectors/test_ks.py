@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from core.distribution import Distribution
-from detectors._kolmogorov import critical_value, p_value
-from detectors.ks import KS, largest_difference
+from detectors.univariate._kolmogorov import critical_value, p_value
+from detectors.univariate.ks import KS, largest_difference
 
 of = Distribution.of_numbers
 SHAPES = {

@@ -5,8 +5,8 @@ from scipy.spatial.distance import jensenshannon
 
 from core.distribution import Distribution
 from detectors import make
-from detectors.jensen_shannon import JensenShannon
-from detectors.psi import PSI
+from detectors.univariate.jensen_shannon import JensenShannon
+from detectors.univariate.psi import PSI
 
 of = Distribution.of_numbers
 RANDOM_SHAPES = {

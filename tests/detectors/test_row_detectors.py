@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from detectors._conformal import tail
-from detectors.isolation_forest import IsolationForest
-from detectors.mahalanobis import Mahalanobis
+from detectors.outliers._conformal import tail
+from detectors.outliers.isolation_forest import IsolationForest
+from detectors.outliers.mahalanobis import Mahalanobis
 
 
 @pytest.mark.parametrize(("n", "k", "m"), [(1, 1, 1), (30, 2, 150), (500, 5, 500), (3, 50, 4000)])

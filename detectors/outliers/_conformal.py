@@ -12,8 +12,7 @@ import numpy as np
 
 from core.distribution import Floats
 from core.findings import Score
-
-from .protocols import Bools, RowScores
+from detectors.protocols import Bools, RowScores
 
 Measure = Callable[[Floats], Floats]
 """How unusual each row is: (rows, fields), finite, to (rows,), higher is more unusual."""

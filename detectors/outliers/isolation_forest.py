@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from core.distribution import Floats
+from detectors.protocols import Bools, RowScores
 
 from ._conformal import Conformal, Measure
-from .protocols import Bools, RowScores
 
 
 @dataclass(frozen=True)

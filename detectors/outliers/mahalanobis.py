@@ -7,9 +7,9 @@ import numpy as np
 from pydantic import Field
 
 from core.distribution import Floats
+from detectors.protocols import Bools, RowScores
 
 from ._conformal import Conformal, Measure
-from .protocols import Bools, RowScores
 
 
 @dataclass(frozen=True)
