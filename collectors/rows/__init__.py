@@ -1,5 +1,6 @@
 """Tidemark's own rows, for senders that already have predictions: JSON, NDJSON, and Arrow IPC streams for bulk."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -82,8 +83,8 @@ def check_bad_rows(count: int, first: BadRow, limits: Limits) -> None:
         raise Rejected(400, "too_many_bad_rows", detail, first.field)
 
 
-def check_allowed(read: RowsRead) -> None:
+def check_allowed(rejected: Sequence[BadRow], good_rows: int) -> None:
     """Rejected(403) when no row is left and every one was refused for its namespace."""
-    if read.rejected and not len(read.batch) and all(row.code == FORBIDDEN for row in read.rejected):
-        first = read.rejected[0]
+    if rejected and not good_rows and all(row.code == FORBIDDEN for row in rejected):
+        first = rejected[0]
         raise Rejected(403, first.code, first.reason, first.field)

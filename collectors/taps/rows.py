@@ -74,7 +74,7 @@ class RowsTap:
 
     def _read(self, asked: "_Asked") -> tuple[RowsRead, Frames]:
         read = self._masks.rows(self._decoded(asked))
-        check_allowed(read)
+        check_allowed(read.rejected, len(read.batch))
         if len(read.fields) > self._limits.fields_per_row:
             raise too_many_fields(self._limits)
         items: list[Item] = [Rows(read.batch, read.fields, read.new)] if len(read.batch) else []
