@@ -255,6 +255,7 @@ class Collector:
         self._builder.build(self._put)
         self._spool.drain(now, everything)
         self._labels.drain()
+        self._spool.drain_letters()  # of labels that were refused: the log may forget them when this returns
 
     def _put(self, group: Group) -> None:
         self._keep(group.batch)

@@ -1,25 +1,11 @@
 """Labels: the truth about predictions, which comes late, early, corrected, or with the predictions themselves."""
 
-from typing import NamedTuple
-
 import pyarrow as pa
 
 from collectors.ledger import Line, Tally, tally
-from collectors.rows import BadRow
 
 TAP = "labels"
 ANY_MODEL = "*"  # in the ledger: of labels that do not say which model they are of
-
-
-class LabelsRead(NamedTuple):
-    """Good labels as a batch of the schema LABELS, and the others.
-
-    `numbers`: which label of the call each good one was, from 0.
-    """
-
-    batch: pa.RecordBatch
-    rejected: list[BadRow]
-    numbers: list[int]
 
 
 def label_line(namespace: str, model: str) -> Line:

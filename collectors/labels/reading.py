@@ -5,10 +5,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from collectors.formats.body import loads
-from collectors.labels import LabelsRead
 from collectors.labels.values import label_batch, label_value
 from collectors.lengths import check_name
-from collectors.rows import BadRow, Defaults, check_bad_rows, too_many
+from collectors.rows import BadRow, Defaults, LabelsRead, check_bad_rows, too_many
 from collectors.rows.times import read_time, settled_time
 from core.config import Limits
 from core.errors import Rejected

@@ -25,7 +25,7 @@ def label_value(value: Any, field: str = "value") -> Value:
     if isinstance(value, int) and abs(value) > EXACT:
         return Value(str(value), None)
     if isinstance(value, int | float) and not math.isnan(value):
-        return Value(_text(float(value)), float(value))
+        return Value(number_text(float(value)), float(value))
     what = "nothing" if value is None or value != value else type(value).__name__
     raise Rejected(400, "bad_value", f"a label is a number, text, true or false, not {what}", field)
 
@@ -45,7 +45,3 @@ def label_batch(rows: Sequence[Sequence[Any]]) -> pa.RecordBatch:
 
 def _column(field: pa.Field, values: Sequence[Any]) -> pa.Array:
     return pa.array(values, pa.int64()).cast(TIME) if field.type == TIME else pa.array(values, field.type)
-
-
-def _text(value: float) -> str:
-    return number_text(value) if math.isfinite(value) else str(value)

@@ -40,4 +40,4 @@ def _masked(chain: Chain, text: str | None, number: float | None) -> Said:
     if number is None or not chain.numeric:
         return chain.texts([text if number is None else category(number)])[0], None
     value = float(chain.elements(np.array([number]))[0])
-    return (None, None) if np.isnan(value) else (number_text(value) if np.isfinite(value) else str(value), value)
+    return (None, None) if np.isnan(value) else (number_text(value), value)

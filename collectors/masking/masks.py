@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from collectors.exchanges import Exchange, Naming
-from collectors.labels import LabelsRead
 from collectors.masking import letters
 from collectors.masking.action import Unmaskable
 from collectors.masking.halves import masked_half
@@ -12,7 +11,7 @@ from collectors.masking.labels import masked_labels
 from collectors.masking.letters import FAILED
 from collectors.masking.rows import masked_fields, masked_rows
 from collectors.masking.rules import OfModel, Rules
-from collectors.rows import BadRow, RowsRead
+from collectors.rows import BadRow, LabelsRead, RowsRead
 from collectors.taps.asgi import as_rejected
 from core.config import Masking
 from core.errors import Rejected
@@ -88,8 +87,11 @@ class Masks:
         batch, failed = masked_rows(read.batch, self._rules)
         number = (lambda row: row) if read.numbers is None else read.numbers.__getitem__
         worse = [BadRow(int(number(row)), "", why, FAILED, b"") for row, why in failed]
-        rejected = sorted([*map(_quiet, read.rejected), *worse])
-        return read._replace(batch=batch, rejected=rejected, fields=masked_fields(read.fields, self._rules))
+        rejected = [*map(_quiet, read.rejected), *worse]
+        labels = read.labels and self._labels(read.labels)
+        rejected += labels.rejected if labels else []
+        fields = masked_fields(read.fields, self._rules)
+        return RowsRead(batch, sorted(rejected), fields, read.new, read.numbers, labels)
 
     def _labels(self, read: LabelsRead) -> LabelsRead:
         batch, failed = masked_labels(read.batch, self._rules)

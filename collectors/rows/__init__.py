@@ -29,10 +29,21 @@ class BadRow(NamedTuple):
     version: str = ""
 
 
+class LabelsRead(NamedTuple):
+    """Good labels as a batch of the schema LABELS, and the others.
+
+    `numbers`: which label of the call each good one was, from 0.
+    """
+
+    batch: pa.RecordBatch
+    rejected: list[BadRow]
+    numbers: list[int]
+
+
 class RowsRead(NamedTuple):
     """Good rows as a batch of the schema PREDICTIONS, and the others. `new`: no good row came with an id of its own.
 
-    `numbers`: which row of the request each good one was, from 0.
+    `numbers`: which row of the request each good one was, from 0. `labels` came with them.
     """
 
     batch: pa.RecordBatch
@@ -40,6 +51,7 @@ class RowsRead(NamedTuple):
     fields: list[FieldInfo]
     new: bool = False
     numbers: NDArray[np.int64] | None = None
+    labels: LabelsRead | None = None
 
 
 class Defaults(NamedTuple):
