@@ -32,7 +32,7 @@ _Columns = dict[str, pa.Array]
 def read_arrow(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Naming]) -> RowsRead:
     """Rejected when the stream cannot be read or has a column nobody knows; single rows go to `rejected`."""
     batch = read_stream(body, defaults.limits)
-    _check_columns(batch.schema.names, defaults.limits)
+    check_columns(batch.schema.names, defaults.limits)
     scalars, found = _scalars(batch, defaults)
     worst, rejected = bad_rows(
         batch, scalars, found + too_long(_texts(batch, scalars), defaults.limits), defaults.limits
@@ -51,7 +51,7 @@ def read_arrow(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Nam
     return RowsRead(concat(batches), rejected, infos, new, whole, together(labels))
 
 
-def _check_columns(names: list[str], limits: Limits) -> None:
+def check_columns(names: list[str], limits: Limits) -> None:
     if len(names) > limits.fields_per_row:
         raise too_many_fields(limits)
     check_names(names, limits, "columns")
