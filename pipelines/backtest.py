@@ -20,13 +20,13 @@ from core.times import duration_text, rfc3339
 from explainers import EXPLAINERS
 from pipelines.monitor import Tools, run_monitor
 from pipelines.past import past_windows, run_at
-from pipelines.reference import Reference, References
+from pipelines.reference import Reference, References, first_rows
 from pipelines.schedule import ROW_SETTLE
 from pipelines.worker import Worker
 from storage import references, runs
 from storage.engine import Engine
 from storage.outcomes import Outcome
-from storage.past import Extent, extent
+from storage.past import Extent, came, extent
 
 MONTH = timedelta(days=365.25 / 12)
 
@@ -42,7 +42,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Backtested:
-    """What one monitor would have done in `windows` windows over `length`; `note` says what else is to be known.
+    """What one monitor would have done in `windows` windows over `length`; `notes` say what else is to be known.
 
     `failed` windows had a step that failed, `undecided` ones nothing to decide: no rows, or no reference yet.
     """
@@ -54,7 +54,7 @@ class Backtested:
     length: timedelta = timedelta(0)
     alarms: tuple[Alarm, ...] = ()
     worst_field: str = ""
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def alarms_per_month(self) -> float | None:
@@ -78,7 +78,7 @@ class Backtest:
         """Over the windows that ended in (start, end] of `stretch`; `told` hears of each. ConfigError: no reference."""
         watched, held = _without_explainers(monitor), extent(self._engine, model_key(monitor.model))
         if held is None:
-            return Backtested(monitor, note=self._unknown(monitor))
+            return Backtested(monitor, notes=(self._unknown(monitor),))
         tally = _Tally()
         for outcome in self.outcomes(watched, stretch, held):
             told(outcome.run.window)
@@ -94,9 +94,18 @@ class Backtest:
                 return
             reference = self._references.find(monitor, window, self._now)
             if isinstance(monitor.reference, RowsReference) and reference:
-                ready = ready or _ready(self._engine, reference)
+                ready = ready or self._ready(model_key(monitor.model), monitor.reference.first_rows, reference)
                 reference = reference if ready <= at else None
             yield run_monitor(self._tools, monitor, window, reference)
+
+    def _ready(self, model: ModelKey, rows: int, reference: Reference) -> datetime:
+        """When the last of the first rows had come; of those that are gone, what is kept with them says."""
+        span = first_rows(self._engine, model, rows, self._now)
+        if span and (at := came(self._engine, model, span)):
+            return at + ROW_SETTLE
+        name, _, hash = reference.name.rpartition("@")
+        kept = next(v for v in references.versions(self._engine) if (v.name, v.hash) == (name, hash))
+        return datetime.fromisoformat(kept.origin.rpartition(" to ")[2]) + ROW_SETTLE
 
     def _unknown(self, monitor: MonitorConfig) -> str:
         known = ["/".join(key) if key.namespace != "default" else key.model for key in runs.models(self._engine)]
@@ -107,7 +116,8 @@ class _Tally:
     """Counts windows in their order."""
 
     def __init__(self) -> None:
-        self.windows = self._failed = self._undecided = 0
+        self.windows = 0
+        self._failed, self._undecided = Counter[str](), Counter[str]()  # by reason
         self._span: Window | None = None
         self._firing = False
         self._alarms: list[Alarm] = []
@@ -123,8 +133,10 @@ class _Tally:
     def _count(self, outcome: Outcome, fired: Sequence[Finding]) -> None:
         window = outcome.run.window
         self.windows += 1
-        self._failed += outcome.run.status == "failed"
-        self._undecided += all(finding.score.score is None for finding in outcome.findings)
+        if outcome.run.status == "failed":
+            self._failed[outcome.run.reason] += 1
+        if outcome.findings and all(finding.score.score is None for finding in outcome.findings):
+            self._undecided[outcome.findings[0].score.reason] += 1
         self._fields.update(finding.field for finding in fired if finding.field)
         self._span = Window(min(self._span.start, window.start) if self._span else window.start, window.end)
         if fired and not self._firing:
@@ -132,22 +144,20 @@ class _Tally:
 
     def result(self, monitor: MonitorConfig, note: str) -> Backtested:
         length = self._span.end - self._span.start if self._span else timedelta(0)
-        worst = self._fields.most_common(1)
-        counts = self.windows, self._failed, self._undecided
-        return Backtested(monitor, *counts, length, tuple(self._alarms), worst[0][0] if worst else "", note)
+        worst = next((field for field, _ in self._fields.most_common(1)), "")
+        counts = self.windows, self._failed.total(), self._undecided.total()
+        said = [_counted("failed", self._failed), _counted("could not be decided", self._undecided), note]
+        return Backtested(monitor, *counts, length, tuple(self._alarms), worst, tuple(filter(None, said)))
+
+
+def _counted(what: str, reasons: Counter[str]) -> str:
+    return "".join(f"{reasons.total()} of the windows {what}: {reason}" for reason, _ in reasons.most_common(1))
 
 
 def _explains(finding: Finding) -> tuple[float, float]:
     """By rank where there is one, then by how many times its threshold the score is."""
     score, threshold = finding.score.score or 0.0, finding.score.threshold or 0.0
     return finding.rank or float("inf"), -score / threshold if threshold else -score
-
-
-def _ready(engine: Engine, reference: Reference) -> datetime:
-    """When the last of the first rows had come, by the origin that is kept with them."""
-    name, _, hash = reference.name.rpartition("@")
-    kept = next(v for v in references.versions(engine) if (v.name, v.hash) == (name, hash))
-    return datetime.fromisoformat(kept.origin.rpartition(" to ")[2]) + ROW_SETTLE
 
 
 def _without_explainers(monitor: MonitorConfig) -> MonitorConfig:
@@ -161,7 +171,7 @@ def _note(monitor: MonitorConfig, held: Extent, windows: int) -> str:
         case TimeWindows(length=length) if windows and length > held.last - held.first:
             return f"a window takes {duration_text(length)}: {stored}, so that none is full"
         case RowWindows(rows=rows) if not windows:
-            return f"a window takes {rows} rows: {stored}"
+            return f"no {rows} rows were received in that time: {stored}"
     return "" if windows else f"no window ended in that time: {stored}"
 
 

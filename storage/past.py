@@ -6,6 +6,7 @@ from typing import NamedTuple
 from core.findings import RowSpan, Window
 from core.records import ModelKey
 from storage.engine import Engine
+from storage.relations import of_window
 
 
 class Extent(NamedTuple):
@@ -44,3 +45,20 @@ def row_window_before(engine: Engine, monitor: str, rows: int, until: datetime) 
         span = RowSpan((row["first_received"], row["first_id"]), (row["last_received"], row["last_id"]))
         return Window(row["window_start"], row["window_end"], span)
     return None
+
+
+def came(engine: Engine, model: ModelKey, span: RowSpan) -> datetime | None:
+    """When the last row of `span` had come: a row that was filled in over an hour late counts as of its event time.
+
+    None when none of them is stored any more.
+    """
+    rows = of_window(model, Window(span.first[0], span.last[0], span))
+    ids = f"(SELECT received, id FROM {rows.sql} WHERE ok)"
+    (found,) = engine.rows(
+        "SELECT count() AS rows, max(if(received > time + INTERVAL 1 HOUR, time, received)) AS at FROM predictions"
+        " WHERE namespace = {namespace:String} AND model = {model:String}"
+        " AND received BETWEEN {first:DateTime64(6, 'UTC')} AND {last:DateTime64(6, 'UTC')}"
+        f" AND (received, id) IN {ids}",
+        rows.params,
+    )
+    return found["at"] if found["rows"] else None

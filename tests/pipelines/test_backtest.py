@@ -160,8 +160,19 @@ def test_it_says_why_there_is_nothing_to_go_through(engine: Engine) -> None:
     store(engine, traffic(0))
     stretch = Window(NOON - timedelta(days=30), NOON + timedelta(days=1))
     found = backtested(engine, config, stretch, NOON + timedelta(days=1))
-    assert found["unknown"].note == "no predictions of the model 'mm' are stored; did you mean 'm'?"
-    assert found["many"].note.startswith("a window takes 5000 rows: 60 predictions are stored, of 2026-11-01T12:00")
-    assert found["long"].note.startswith("a window takes 1w: 60 predictions are stored") and found["long"].windows == 1
+    assert found["unknown"].notes == ("no predictions of the model 'mm' are stored; did you mean 'm'?",)
+    many, long = found["many"].notes[-1], found["long"].notes[-1]
+    assert many.startswith("no 5000 rows were received in that time: 60 predictions are stored, of 2026-11-01T12:00")
+    assert long.startswith("a window takes 1w: 60 predictions are stored") and found["long"].windows == 1
     early = Window(NOON - timedelta(days=30), NOON - timedelta(days=20))
-    assert backtested(engine, config, early, NOON)["long"].note.startswith("no window ended")
+    assert backtested(engine, config, early, NOON)["long"].notes[-1].startswith("no window ended")
+
+
+def test_rows_that_were_filled_in_later_are_gone_through_as_of_their_own_time(engine: Engine, config: Config) -> None:
+    for minute in range(20):
+        store(engine, traffic(minute), NOON + minute * MINUTE, received=NOON + timedelta(days=90))
+    now = NOON + timedelta(days=91)
+    timed = backtested(engine, config, Window(NOON, NOON + 60 * MINUTE), now)["timed"]
+    assert (timed.windows, timed.undecided, [alarm.time for alarm in timed.alarms]) == (4, 1, [NOON + 20 * MINUTE])
+    (note,) = timed.notes
+    assert note.startswith("1 of the windows could not be decided: the model has not had all the rows yet")

@@ -78,7 +78,7 @@ def _monitor(one: Backtested) -> dict[str, Any]:
         "first": alarms[0]["time"] if alarms else None,
         "last": alarms[-1]["time"] if alarms else None,
         "worst_field": one.worst_field or None,
-        "note": one.note or None,
+        "notes": list(one.notes),
         "alarms": alarms,
     }
 
@@ -96,10 +96,7 @@ def _lines(stretch: Window, found: Sequence[Backtested]) -> list[str]:
     widths = [max(len(row[at]) for row in rows) for at in range(len(titles))]
     lines = [f"{rfc3339(stretch.start)[:16]}Z to {rfc3339(stretch.end)[:16]}Z", ""]
     lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    for one in found:
-        notes = [one.note, f"{one.failed} windows failed" if one.failed else ""]
-        notes += [f"{one.undecided} windows could not be decided" if one.undecided else ""]
-        lines += [f"{one.monitor.name}: {note}" for note in notes if note]
+    lines += [f"{one.monitor.name}: {note}" for one in found for note in one.notes]
     alarms = sorted(((alarm, one.monitor.name) for one in found for alarm in one.alarms), key=lambda x: x[0].time)
     return [*lines, *([""] if alarms else []), *(_alarm_line(alarm, name) for alarm, name in alarms)]
 
