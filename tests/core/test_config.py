@@ -125,7 +125,8 @@ def test_a_model_known_only_by_name_is_found_in_the_namespace_it_was_declared_in
         ),
         (
             monitor_with("use: ks", "use: ks, zzz: 1"),
-            "here.yaml:6: unknown key 'monitors.0.steps.0.zzz'; there are: after, name, options, rows, use",
+            "here.yaml:6: unknown key 'monitors.0.steps.0.zzz'; there are: after, false_alarms, name, options,"
+            " rows, use",
         ),
         (
             f"{MONITOR}    alert: {{for_: 10m}}",
