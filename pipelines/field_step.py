@@ -11,6 +11,7 @@ from pipelines.calibrating import Key, calibrated
 from pipelines.calibration import FEWEST_BLOCKS, Calibration, Level, Sides, critical_height, decide
 from pipelines.look import THREADS, Pair
 from pipelines.task import Place, StepResult, Task
+from pipelines.verdict import unit
 from storage.windows import Field, Part
 
 
@@ -74,7 +75,7 @@ def _compare(task: Task, detector: FieldDetector, comparison: _Comparison, bar: 
         score = task.call(detector.heavy, detector.compare, *sides, bar.level.alpha)
         lacks = bar.lacks or "too few blocks of the reference hold the field, or its threshold is an option"
     place = Place(window.version, window.segment, field.name, window.rows, reference.rows)
-    return task.decided(task.finding(place, score), field.kind, bar.level.alpha, lacks)
+    return task.decided(task.finding(place, score), unit(task.step.use, field.kind), bar.level.alpha, lacks)
 
 
 def _without_reference(task: Task) -> list[Finding]:

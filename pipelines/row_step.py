@@ -28,7 +28,7 @@ def score_rows(task: Task, detector: RowDetector) -> StepResult:
         rows = matrix(task.look.engine, window, fields, Choice(limit, version=version))
         judged = _judge(task, detector, known.values[known.even], (rows, alpha))
         place = Place(version, rows=len(rows.ids), reference_rows=len(known.ids))
-        findings.append(task.decided(task.finding(place, judged.verdict, "outlier"), "num", alpha, _LACKS))
+        findings.append(task.decided(task.finding(place, judged.verdict, "outlier"), "share", alpha, _LACKS))
         scores += _row_scores(task, rows, judged)
     return StepResult(findings, scores)
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from core.config import MonitorConfig, StepConfig
-from core.distribution import Kind
 from core.findings import Calibration, Explanation, Finding, FindingKind, RowScore, Score, Window
 from core.protocols import Predict
 from core.records import ModelKey
@@ -13,7 +12,7 @@ from pipelines.budget import Allowance
 from pipelines.calibrating import Calibrations
 from pipelines.history import History
 from pipelines.look import Look
-from pipelines.verdict import told
+from pipelines.verdict import Unit, told
 from pipelines.worker import Worker
 
 P = ParamSpec("P")
@@ -90,9 +89,9 @@ class Task:
     def finding(self, place: Place, score: Score, kind: FindingKind = "drift") -> Finding:
         return self.subject.finding(self.step.name, place, score, kind)
 
-    def decided(self, finding: Finding, kind: Kind, alpha: float, lacks: str) -> Finding:
+    def decided(self, finding: Finding, unit: Unit, alpha: float, lacks: str) -> Finding:
         """`finding` with what decided it: `alpha` allowed by its law, and the history that it `lacks` ('' = none)."""
         uncalibrated = self.allowance.declared and lacks
-        score = told(finding.score, kind, alpha, f"uncalibrated: {lacks}" if uncalibrated else "")
+        score = told(finding.score, unit, alpha, f"uncalibrated: {lacks}" if uncalibrated else "")
         calibration: Calibration = "uncalibrated" if uncalibrated else "calibrated" if self.allowance.declared else ""
         return replace(finding, score=score, alpha=alpha, calibration=calibration)

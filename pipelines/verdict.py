@@ -2,12 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 from core.distribution import Kind
 from core.findings import Finding, Score
 
+Unit = Literal["deviations", "distance", "share"]
 
-def told(score: Score, kind: Kind, alpha: float, note: str = "") -> Score:
+# Detectors whose effect is a share of rows that rose or fell, whatever the field holds.
+_OF_SHARES = frozenset({"missing_rate", "range_violations", "type_violations", "unseen_categories"})
+
+
+def unit(use: str, kind: Kind) -> Unit:
+    """What the effect of the detector `use` is: a shift of the mean in standard deviations, a total variation distance,
+    or the change of a share."""
+    return "share" if use in _OF_SHARES else "distance" if kind == "cat" else "deviations"
+
+
+def told(score: Score, unit: Unit, alpha: float, note: str = "") -> Score:
     """`score` with the reason of its decision before what the detector remarks; `note` comes last.
 
     A p-value below `alpha` that did not fire met a threshold which the reference's own history raised.
@@ -15,11 +27,11 @@ def told(score: Score, kind: Kind, alpha: float, note: str = "") -> Score:
     if score.score is None or score.threshold is None:
         return score
     if score.fired:
-        decision = f"{score.score:.3g} > {score.threshold:.3g}{_change(score, kind)}"
+        decision = f"{score.score:.3g} > {score.threshold:.3g}{_change(score, unit)}"
     elif score.p_value is not None and score.p_value < alpha:
-        decision = f"beyond chance, but the reference's own blocks differ as much{_change(score, kind)}"
+        decision = f"beyond chance, but the reference's own blocks differ as much{_change(score, unit)}"
     else:
-        decision = f"{_below(score)}{_would_have_shown(score, kind)}"
+        decision = f"{_below(score)}{_would_have_shown(score, unit)}"
     return replace(score, reason="; ".join(part for part in (decision, score.reason, note) if part))
 
 
@@ -40,27 +52,29 @@ def _below(score: Score) -> str:
     return "not beyond chance" if score.p_value is not None else "not above the threshold"
 
 
-def _change(score: Score, kind: Kind) -> str:
+def _change(score: Score, unit: Unit) -> str:
     if score.effect is None:
         return ""
-    interval = f" [{score.interval[0]:.2g}, {score.interval[1]:.2g}]" if score.interval else ""
-    if kind == "cat":
-        return f"; {score.effect:.2g} of the rows differ{interval}"
-    return f"; mean {'up' if score.effect >= 0 else 'down'} by {abs(score.effect):.2g} sd{_turned(score)}"
+    if unit == "distance":
+        return f"; {score.effect:.2g} of the rows differ{_between(score.interval)}"
+    what, of = ("share", "") if unit == "share" else ("mean", " sd")
+    size, interval = abs(score.effect), score.interval
+    if score.effect < 0 and interval:
+        interval = -interval[1], -interval[0]
+    return f"; {what} {'up' if score.effect >= 0 else 'down'} by {size:.2g}{of}{_between(interval)}"
 
 
-def _turned(score: Score) -> str:
-    """The interval of a shift down as that of its size."""
-    if score.interval is None:
-        return ""
-    low, high = score.interval if (score.effect or 0.0) >= 0 else (-score.interval[1], -score.interval[0])
-    return f" [{low:.2g}, {high:.2g}]"
+def _between(interval: tuple[float, float] | None) -> str:
+    return f" [{interval[0]:.2g}, {interval[1]:.2g}]" if interval else ""
 
 
-def _would_have_shown(score: Score, kind: Kind) -> str:
+def _would_have_shown(score: Score, unit: Unit) -> str:
     if score.detectable is None:
         return ""
-    change = (
-        f"a change of {score.detectable:.2g} of the rows" if kind == "cat" else f"a shift of {score.detectable:.2g} sd"
-    )
-    return f"; {change} would have shown"
+    size = f"{score.detectable:.2g}"
+    said = {
+        "deviations": f"a shift of {size} sd",
+        "distance": f"a change of {size} of the rows",
+        "share": f"{size} more",
+    }
+    return f"; {said[unit]} would have shown"

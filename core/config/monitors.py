@@ -130,6 +130,15 @@ class MonitorConfig(Strict):
     false_alarms: FalseAlarms | None = None
 
     @model_validator(mode="after")
+    def _of_one_season(self) -> "MonitorConfig":
+        if isinstance(self.reference, SeasonReference):
+            if not isinstance(self.window, TimeWindows):
+                raise ValueError("a seasonal reference goes with windows of time, such as {every: 1h}")
+            if self.window.length > self.reference.period:
+                raise ValueError(f"windows are longer than the season of {duration_text(self.reference.period)}")
+        return self
+
+    @model_validator(mode="after")
     def _within_budget(self) -> "MonitorConfig":
         """The steps' shares are no more than the whole."""
         if self.false_alarms is None:
