@@ -6,9 +6,9 @@ The scores of all fields are put on one scale, heights: minus the logarithm of a
 
 - how many times higher a field gets than its law says: its inflation (as in genomic control, Devlin and Roeder 1999,
   Biometrics 55, 997-1004). What of it is no sampling noise does not shrink with more rows, so it grows with them;
-- how high the highest of all fields gets, which is what an alarm hangs on (max-T, Westfall and Young 1993,
+- how surprising the highest of all fields gets, which is what an alarm hangs on (max-T, Westfall and Young 1993,
   Resampling-Based Multiple Testing). A block's height is over the inflation that the *other* blocks show, as a
-  window's is, so that few blocks make no threshold too low;
+  window's is, and its surprise is what Student's law makes of that: an inflation known from few blocks is unsure;
 - the largest score that is no sampling noise: up to it, a window differs no more than the reference's own blocks do.
 """
 
@@ -33,6 +33,9 @@ _ANCHOR_HEIGHT = -math.log(_ANCHOR)
 # A law's mean height is taken over these quantiles.
 _QUANTILES = (0.9, 0.7, 0.5, 0.3, 0.1)
 
+# Surprises beyond it are all the same: exp(-600) is still a number.
+_FARTHEST = 600.0
+
 K = TypeVar("K", bound=Hashable)
 Compare = Callable[[Distribution, Distribution, float], Score]
 
@@ -53,9 +56,10 @@ class Tail(NamedTuple):
 
 
 class Margin(NamedTuple):
-    """What history adds to a field's law. `rows`: those of its blocks, as in `Tail`. No score up to `gate` fires."""
+    """What `blocks` blocks add to a field's law. `rows`: theirs, as in `Tail`. No score up to `gate` fires."""
 
     shape: Shape
+    blocks: int
     inflation: float
     rows: float
     gate: float
@@ -63,7 +67,7 @@ class Margin(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """From `blocks` blocks. `highest`: the height of the highest field in each, empty for too few of them."""
+    """From `blocks` blocks. `highest`: the surprise of the highest field in each, empty for too few of them."""
 
     blocks: int
     highest: Floats
@@ -71,10 +75,10 @@ class Calibration:
 
 
 class Level(NamedTuple):
-    """`alpha`: the probability of a false alarm of one comparison by the law. `height`: what history says instead."""
+    """`alpha`: the probability of a false alarm of one comparison by the law. `surprise`: what history says instead."""
 
     alpha: float
-    height: float
+    surprise: float
 
 
 class Sides(NamedTuple):
@@ -94,17 +98,19 @@ def decide(compare: Compare, sides: Sides, margin: Margin, level: Level) -> Scor
     if score.threshold is None or anchor.threshold is None or score.p_value is None:
         return score
     inflation = 1 + (margin.inflation - 1) * sides.rows / margin.rows
+    height = _height_of(level.surprise, margin) * inflation
     law = score.threshold * inflation ** (1 / margin.shape.exponent)
-    history = anchor.threshold * (level.height * inflation / _ANCHOR_HEIGHT) ** (1 / margin.shape.exponent)
+    history = anchor.threshold * (height / _ANCHOR_HEIGHT) ** (1 / margin.shape.exponent)
     return replace(score, threshold=max(law, history, margin.gate))
 
 
-def critical_height(highest: Floats, alpha: float) -> float:
-    """What the next block's highest field exceeds with a probability of alpha at most.
+def critical(highest: Floats, alpha: float) -> float:
+    """The surprise that the next block's highest field exceeds with a probability of alpha at most.
 
     By rank, where there are blocks enough: exact if blocks are exchangeable (Vovk et al. 2005, Algorithmic Learning in
-    a Random World). Else from the tail of the highest quarter, taken for exponential as those of normal variables
-    squared are: X exceeds c times the sum of m others with the probability (1 + c) ** -m, their scale unknown.
+    a Random World). Else from the tail of the highest quarter, taken for exponential, as it is where fields vary
+    normally from block to block: X exceeds c times the sum of m others with the probability (1 + c) ** -m, their scale
+    unknown.
     """
     descending = np.sort(highest)[::-1]
     if rank := int(alpha * (len(descending) + 1) * (1 + 1e-9)):
@@ -127,14 +133,30 @@ def calibrate(tails: Mapping[K, Sequence[Tail | None]], shapes: Mapping[K, Shape
         heights = np.array([block.height if block else np.nan for block in blocks])
         total = np.nansum(heights)
         others = (total - heights) / (len(known) - 1)
-        standard.append(heights / np.maximum(others / shapes[key].mean, 1.0))
+        standard.append(_surprise(heights / np.maximum(others, shapes[key].mean), len(known)))
         inflation = max(float(total) / len(known) / shapes[key].mean, 1.0)
         gate = max(block.score for block in known) * (1 - 1 / inflation)
-        margins[key] = Margin(shapes[key], inflation, float(np.mean([block.rows for block in known])), gate)
+        margins[key] = Margin(shapes[key], len(known), inflation, float(np.mean([block.rows for block in known])), gate)
     if not standard:
         return Calibration(count, np.empty(0), {})
     table = np.array(standard)
     return Calibration(count, np.nanmax(table[:, ~np.isnan(table).all(axis=0)], axis=0), margins)
+
+
+def _surprise(ratios: Floats, blocks: int) -> Floats:
+    """Minus the logarithm of the chance of a height so many times the mean of the others, were they a normal variable
+    squared: Student's."""
+    from scipy.special import stdtr
+
+    surprise: Floats = -np.log(np.maximum(2 * stdtr(blocks - 1, -np.sqrt(ratios)), math.exp(-_FARTHEST)))
+    return surprise
+
+
+def _height_of(surprise: float, margin: Margin) -> float:
+    from scipy.special import stdtrit
+
+    chance = math.exp(-min(surprise, _FARTHEST))
+    return float(stdtrit(margin.blocks - 1, chance / 2)) ** 2 * margin.shape.mean
 
 
 def shape(compare: Compare, whole: Distribution, block: Distribution) -> Shape | None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from core.findings import Finding, Score
 from detectors import FieldDetector
 from pipelines.calibrating import Key, calibrated
-from pipelines.calibration import FEWEST_BLOCKS, Calibration, Level, Sides, critical_height, decide
+from pipelines.calibration import FEWEST_BLOCKS, Calibration, Level, Sides, critical, decide
 from pipelines.look import THREADS, Pair
 from pipelines.task import Place, StepResult, Task
 from pipelines.verdict import unit
@@ -48,8 +48,8 @@ def _bar(task: Task, detector: FieldDetector, comparisons: int) -> _Bar:
     if not len(found.highest):
         needed = f"{FEWEST_BLOCKS} are needed"
         return _Bar(law, None, f"the reference has {found.blocks} blocks of {history.block}, {needed}")
-    height = critical_height(found.highest, alpha / max(1, len(task.look.versions)))
-    return _Bar(law._replace(height=height), found, "")
+    surprise = critical(found.highest, alpha / max(1, len(task.look.versions)))
+    return _Bar(law._replace(surprise=surprise), found, "")
 
 
 class _Comparison(NamedTuple):

@@ -5,10 +5,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from core.distribution import Distribution, Floats
+from core.findings import Score
 from detectors import FieldDetector, make
-from pipelines.calibration import Level, Margin, Shape, Sides, calibrate, critical_height, decide, shape, tail
+from pipelines.calibration import Level, Margin, Shape, Sides, Tail, calibrate, critical, decide, shape, tail
 
 BLOCKS, ROWS = 30, 100
 
@@ -27,7 +29,7 @@ def numbers(values: Floats) -> Distribution:
 def test_the_next_block_is_higher_with_the_wanted_probability_at_most(blocks: int, alpha: float) -> None:
     """Of exponential heights whose scale is unknown, on average over what the blocks happened to be."""
     random = np.random.default_rng(0)
-    chances = [np.exp(-critical_height(random.exponential(size=blocks), alpha)) for _ in range(20_000)]
+    chances = [np.exp(-critical(random.exponential(size=blocks), alpha)) for _ in range(20_000)]
     error = np.std(chances) / np.sqrt(len(chances))
     rank = int(alpha * (blocks + 1))
     wanted = rank / (blocks + 1) if rank else alpha
@@ -47,7 +49,7 @@ def test_a_threshold_of_the_users_has_no_law_and_stays() -> None:
     sides = Sides(numbers(random.normal(size=3000)), numbers(random.normal(size=300)))
     fixed = detector("psi", threshold=0.2)
     assert shape(fixed.compare, *sides) is None
-    margin = Margin(Shape(1, 1), inflation=50, rows=200, gate=9)
+    margin = Margin(Shape(1, 1), blocks=30, inflation=50, rows=200, gate=9)
     assert decide(fixed.compare, sides, margin, Level(0.01, 99)).threshold == 0.2
 
 
@@ -66,7 +68,7 @@ def test_a_block_beside_the_whole_scores_as_beside_the_rest() -> None:
 
 def test_more_rows_do_not_make_out_what_the_references_own_blocks_show() -> None:
     ks = detector("ks")
-    margin = Margin(Shape(2, 1.3), inflation=3, rows=1000, gate=0.0)
+    margin = Margin(Shape(2, 1.3), blocks=30, inflation=3, rows=1000, gate=0.0)
     thresholds = []
     for rows in (1e3, 1e5, 1e7, 1e9):
         side = Distribution(np.arange(10.0), np.full(10, rows / 10), 0.0, rows)
@@ -75,6 +77,35 @@ def test_more_rows_do_not_make_out_what_the_references_own_blocks_show() -> None
     assert all(fewer > more for fewer, more in pairwise(thresholds))
     assert thresholds[-1] == pytest.approx(thresholds[-2], rel=0.01)
     assert decide(ks.compare, sides, margin._replace(gate=0.4), Level(0.01, 5)).threshold == 0.4
+
+
+@pytest.mark.parametrize(("blocks", "fields", "alpha"), [(20, 1, 0.001), (20, 10, 0.01), (60, 3, 0.001)])
+def test_few_blocks_and_many_fields_do_not_break_the_budget_where_levels_vary_normally(
+    blocks: int, fields: int, alpha: float
+) -> None:
+    """Of scores that are nothing but a level's distance from the reference's, on average over references."""
+    random, law, chances = np.random.default_rng(0), Shape(1, 1.3), []
+    for _ in range(400):
+        levels = random.normal(size=(fields, blocks))
+        means = levels.mean(axis=1)
+        heights = 99 * ((levels - means[:, None]) ** 2) * blocks / (blocks - 1)
+        tails = {n: [Tail(height, height, 1.0) for height in heights[n].tolist()] for n in range(fields)}
+        known = calibrate(tails, dict.fromkeys(range(fields), law))
+        found = np.sqrt([allowed_height(known.margins[n], critical(known.highest, alpha)) / 99 for n in range(fields)])
+        outside = ndtr(means - found) + ndtr(-means - found)
+        chances.append(1 - np.prod(1 - outside))
+    assert np.mean(chances) < 1.2 * alpha
+    assert np.mean(chances) > alpha / 20
+
+
+def allowed_height(margin: Margin, surprise: float) -> float:
+    """The height up to which no window fires, by way of a detector whose score is the height itself."""
+
+    def compare(reference: Distribution, window: Distribution, alpha: float) -> Score:
+        return Score(0.0, -np.log(alpha), 1.0)
+
+    one = Distribution(np.arange(2.0), np.ones(2), 0.0, 2.0)
+    return decide(compare, Sides(one, one), margin, Level(0.5, surprise)).threshold or 0.0
 
 
 def independent(random: np.random.Generator, blocks: int) -> Floats:
@@ -110,7 +141,7 @@ def test_unchanged_windows_fire_within_the_budget_whatever_their_rows_have_to_do
             for n in range(2)
         }
         known = calibrate(tails, dict(enumerate(laws)))  # type: ignore[arg-type]
-        level = Level(alpha / 2, critical_height(known.highest, alpha))
+        level = Level(alpha / 2, critical(known.highest, alpha))
         for window in range(BLOCKS, BLOCKS + windows):
             sides = [Sides(wholes[n], numbers(fields[n][window])) for n in range(2)]
             fired.append(any(decide(compare, sides[n], known.margins[n], level).fired for n in range(2)))
