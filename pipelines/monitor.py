@@ -34,6 +34,7 @@ class Tools:
     """What running a monitor takes. `modules` makes a step's detector or explainer from its configuration.
 
     `most_cells`: values that window and reference may each hold in memory; of larger ones some fields at a time.
+    `outside` runs other libraries' detectors, where they have an interpreter of their own.
     """
 
     engine: Engine
@@ -42,6 +43,7 @@ class Tools:
     clock: Callable[[], datetime]
     modules: Callable[[StepConfig], Module] = module
     most_cells: int = CELLS
+    outside: Worker | None = None
 
 
 class _Results(NamedTuple):
@@ -78,7 +80,7 @@ def _run_steps(tools: Tools, subject: Subject, look: Look) -> _Results:
         before = results.done.get((step.after or "").removesuffix(".fired"), StepResult())
         if step.after and not before.fired:
             continue
-        task = Task(step, subject, look, tools.worker, tools.predictor, before)
+        task = Task(step, subject, look, tools.worker, tools.outside or tools.worker, tools.predictor, before)
         try:
             with span("step", monitor=subject.monitor.name, step=step.name, use=step.use):
                 results.done[step.name] = run_step(task, tools.modules(step))
@@ -132,6 +134,7 @@ def _outcome(subject: Subject, results: _Results, ended: _Run) -> Outcome:
         [finding for result in done for finding in result.findings],
         [score for result in done for score in result.scores],
         [explanation for result in done for explanation in result.explanations],
+        [report for result in done for report in result.reports],
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from core.config import MonitorConfig, StepConfig
-from core.findings import Explanation, Finding, FindingKind, RowScore, Score, Window
+from core.findings import Explanation, Finding, FindingKind, Report, RowScore, Score, Window
 from core.protocols import Predict
 from core.records import ModelKey
 from pipelines.look import Look
@@ -34,6 +34,7 @@ class StepResult(NamedTuple):
     findings: Sequence[Finding] = ()
     scores: Sequence[RowScore] = ()
     explanations: Sequence[Explanation] = ()
+    reports: Sequence[Report] = ()
 
     @property
     def fired(self) -> bool:
@@ -69,12 +70,16 @@ class Subject:
 
 @dataclass(frozen=True)
 class Task:
-    """One step. `before` is the result of the step it runs after, an empty one when there is none."""
+    """One step. `before` is the result of the step it runs after, an empty one when there is none.
+
+    `outside` is the worker for other libraries' detectors.
+    """
 
     step: StepConfig
     subject: Subject
     look: Look
     worker: Worker
+    outside: Worker
     predictor: Predictor
     before: StepResult
 
