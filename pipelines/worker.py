@@ -1,5 +1,6 @@
 """A process of its own for steps with heavy imports: what kills it costs one step."""
 
+import os
 import pickle
 import resource
 import signal
@@ -20,6 +21,9 @@ T = TypeVar("T")
 # The heaviest libraries take 6-13 s to import, so a first call needs patience.
 SECONDS = 120.0
 MEMORY_BYTES = 4 * 2**30
+# On busy cores the threads of numerical libraries wait for each other: 0.4 s of work took two minutes. And what is
+# drawn at random in parallel differs with their number.
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
 # Characters of what a library says when it fails.
 LONGEST_ERROR = 500
 
@@ -94,6 +98,7 @@ def _start(memory_bytes: int, python: str) -> _Child:
             _command(python, theirs.fileno(), memory_bytes),
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
+            env={**ONE_THREAD, **os.environ},
             start_new_session=True,  # Ctrl-C at the terminal is for the parent, which then stops the child
         )
     except OSError as error:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -38,16 +39,24 @@ def save_reports(engine: Engine, reports: Sequence[Report]) -> None:
     )
 
 
-def find_report(
-    engine: Engine, run: str, step: str, version: str | None = None, allowed: Namespaces = EVERY_NAMESPACE
-) -> str | None:
-    """Its HTML; without `version` that of the first one. None when there is none in the namespaces allowed."""
+@dataclass(frozen=True)
+class WantedReport:
+    """Without `version`, the first one of the run's step."""
+
+    run: str
+    step: str
+    version: str | None = None
+    allowed: Namespaces = EVERY_NAMESPACE
+
+
+def find_report(engine: Engine, wanted: WantedReport) -> str | None:
+    """Its HTML. None when there is none in the namespaces allowed."""
     found = engine.rows(
         "SELECT html, parts, namespace FROM reports FINAL WHERE run = {run:String} AND step = {step:String}"
-        f" AND {'version = {version:String}' if version is not None else 'true'} ORDER BY version LIMIT 1",
-        {"run": run, "step": step, "version": version or ""},
+        f" AND {'version = {version:String}' if wanted.version is not None else 'true'} ORDER BY version LIMIT 1",
+        {"run": wanted.run, "step": wanted.step, "version": wanted.version or ""},
     )
-    if not found or found[0]["namespace"] not in allowed:
+    if not found or found[0]["namespace"] not in wanted.allowed:
         return None
     texts = {
         row["hash"]: row["text"]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from core.errors import ConfigError
-from core.options import nearest
 
 from . import alibi_detect, evidently
 from .protocols import Examined, Table, TableDetector, Verdict
@@ -43,5 +42,5 @@ def make(use: str, options: Mapping[str, Any]) -> TableDetector:
     """`<family>.<Name>` with its options. ConfigError says what is unknown or wrong, and the nearest known name."""
     prefix, _, name = use.partition(".")
     if not name:
-        raise ConfigError(f"'{use}' is a library: name one of its detectors; {nearest(use, names())}")
+        raise ConfigError(f"'{use}' is a library: name one of its detectors, such as {use}.{ADAPTERS[prefix].names[0]}")
     return ADAPTERS[prefix].make(name, options)

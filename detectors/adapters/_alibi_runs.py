@@ -38,7 +38,8 @@ def run_features(asked: Asked) -> Examined:
 
 
 def of_features(said: Mapping[str, Any], data: Arrays) -> Examined:
-    p_values, threshold = np.atleast_1d(said["p_val"]), said["threshold"]
+    # fdr without any rejection gives all its thresholds; no p-value is below the least of them
+    p_values, threshold = np.atleast_1d(said["p_val"]), np.min(said["threshold"])
     fired, distances = p_values < threshold, np.atleast_1d(said["distance"])
     return Examined(
         [

@@ -65,9 +65,10 @@ class Saved:
         detector = load(self.path)
         name = type(detector).__name__
         match CLASSES[name].how if name in CLASSES and name != "OutlierProphet" else "":
+            case "features" if "Uncertainty" in name:  # of one number that a model makes of each row
+                return of_features(detector.predict(data.window)["data"], data._replace(fields=("",)))
             case "features":
-                options = {} if "Uncertainty" in name else {"drift_type": self.drift_type}
-                return of_features(detector.predict(data.window, **options)["data"], data)
+                return of_features(detector.predict(data.window, drift_type=self.drift_type)["data"], data)
             case "joint":
                 return of_joint(detector.predict(data.window)["data"], data)
             case "online":

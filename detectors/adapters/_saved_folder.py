@@ -68,7 +68,9 @@ class SavedFolder:
     def columns(self) -> int | None:
         """How many fields the detector takes, where the directory says it."""
         shape = self.config.get("input_shape")
-        if shape is None and "preprocess_fn" not in self.config and self.reference is not None:
+        # what a model makes of the rows is saved in their place
+        made = self.config.keys() & {"preprocess_fn", "model"}
+        if shape is None and not made and self.reference is not None:
             shape = self.reference.shape[1:]
         return None if shape is None else math.prod(shape)
 
