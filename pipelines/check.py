@@ -10,6 +10,7 @@ from core.options import nearest
 from core.records import ModelKey
 from explainers import EXPLAINERS
 from pipelines.budget import allowances
+from pipelines.libraries import uninstalled
 from pipelines.steps import module
 from storage import datasets, references
 from storage.engine import Engine
@@ -19,7 +20,7 @@ from storage.lookup import models
 def problems(config: Config, engine: Engine | None = None) -> list[str]:
     """One line for each thing that a monitor names and that does not exist, as far as `engine` or, without one, the
     configuration alone knows."""
-    return [*mistakes(config, engine), *unknown(config, engine)]
+    return [*mistakes(config, engine), *uninstalled(config), *unknown(config, engine)]
 
 
 def mistakes(config: Config, engine: Engine | None = None) -> list[str]:

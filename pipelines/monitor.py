@@ -38,6 +38,7 @@ class Tools:
     """What running a monitor takes. `modules` makes a step's detector or explainer from its configuration.
 
     `most_cells`: values that window and reference may each hold in memory; of larger ones some fields at a time.
+    `outside` runs other libraries' detectors, where they have an interpreter of their own.
     """
 
     engine: Engine
@@ -47,6 +48,7 @@ class Tools:
     modules: Callable[[StepConfig], Module] = module
     most_cells: int = CELLS
     calibrations: Calibrations = field(default_factory=Calibrations)
+    outside: Worker | None = None
 
 
 class _Results(NamedTuple):
@@ -91,7 +93,7 @@ def _run_steps(tools: Tools, subject: Subject, looked: _Looked) -> _Results:
         if step.after and not before.fired:
             continue
         allowance = allowed.get(step.name, Allowance())
-        wired = tools.worker, tools.predictor, before
+        wired = tools.worker, tools.outside or tools.worker, tools.predictor, before
         task = Task(step, subject, looked.look, *wired, allowance, looked.history, tools.calibrations)
         try:
             with span("step", monitor=subject.monitor.name, step=step.name, use=step.use):
@@ -146,6 +148,7 @@ def _outcome(subject: Subject, results: _Results, ended: _Run) -> Outcome:
         ranked([finding for result in done for finding in result.findings]),
         [score for result in done for score in result.scores],
         [explanation for result in done for explanation in result.explanations],
+        [report for result in done for report in result.reports],
     )
 
 

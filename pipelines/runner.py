@@ -14,6 +14,7 @@ from core.tracing import span
 from pipelines.auto import automatic
 from pipelines.due import due
 from pipelines.gauges import Gauges
+from pipelines.libraries import worker_python
 from pipelines.monitor import Tools, run_monitor
 from pipelines.reference import References
 from pipelines.task import Predictor
@@ -50,7 +51,8 @@ class Runner:
         self._engine, self._config, self._clock = engine, config, clock
         self._gauges = Gauges(metrics)
         self._worker = Worker()
-        self._tools = Tools(engine, self._worker, predictor, clock)
+        self._outside = Worker(python=worker_python()) if worker_python() else self._worker
+        self._tools = Tools(engine, self._worker, predictor, clock, outside=self._outside)
         self._references = References(engine, config)
         self._last: dict[str, Run] | None = None
         self._waiting: dict[str, str] = {}
@@ -90,12 +92,14 @@ class Runner:
         return done
 
     def interrupt(self) -> None:
-        """Cut short what the worker process does, from any thread; set `stop` of `run` first."""
+        """Cut short what the worker processes do, from any thread; set `stop` of `run` first."""
         self._worker.kill()
+        self._outside.kill()
 
     def close(self) -> None:
-        """End the worker process."""
+        """End the worker processes."""
         self._worker.stop()
+        self._outside.stop()
 
     def _catch_up(self, monitor: MonitorConfig, last: dict[str, Run], stop: Event) -> Iterator[Run]:
         """A monitor whose data set is missing waits until it is there, and says so once."""

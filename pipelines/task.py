@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from core.config import MonitorConfig, StepConfig
-from core.findings import Calibration, Explanation, Finding, FindingKind, RowScore, Score, Window
+from core.findings import Calibration, Explanation, Finding, FindingKind, Report, RowScore, Score, Window
 from core.protocols import Predict
 from core.records import ModelKey
 from pipelines.budget import Allowance
@@ -35,6 +35,7 @@ class StepResult(NamedTuple):
     findings: Sequence[Finding] = ()
     scores: Sequence[RowScore] = ()
     explanations: Sequence[Explanation] = ()
+    reports: Sequence[Report] = ()
 
     @property
     def fired(self) -> bool:
@@ -70,12 +71,16 @@ class Subject:
 
 @dataclass(frozen=True)
 class Task:
-    """One step. `before` is the result of the step it runs after, an empty one when there is none."""
+    """One step. `before` is the result of the step it runs after, an empty one when there is none.
+
+    `outside` is the worker for other libraries' detectors.
+    """
 
     step: StepConfig
     subject: Subject
     look: Look
     worker: Worker
+    outside: Worker
     predictor: Predictor
     before: StepResult
     allowance: Allowance

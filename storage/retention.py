@@ -17,6 +17,7 @@ TABLES = {
     "explanations": "time",
     "results": "window_end",
     "runs": "window_end",
+    "reports": "time",
 }
 _TTL = re.compile(r"\bTTL toDateTime\(\w+\) \+ toIntervalDay\((\d+)\)")
 
