@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from core.distribution import Distribution
 from core.findings import Finding, Score
 from detectors import FieldDetector
 from pipelines.look import Pair
@@ -44,7 +45,14 @@ def _compare(task: Task, detector: FieldDetector, comparison: _Comparison, alpha
     window, reference, field = comparison
     sides = reference.fields[field], window.fields[field]
     score = task.call(detector.heavy, detector.compare, *sides, alpha)
-    return task.finding(Place(window.version, window.segment, field.name, window.rows, reference.rows), score)
+    place = Place(window.version, window.segment, field.name, window.rows, reference.rows)
+    return task.finding(place._replace(**_basis(*sides)), score)
+
+
+def _basis(*sides: Distribution) -> dict[str, Any]:
+    """Each side's curve may be off by its own error, and the score by both of them."""
+    errors = [side.merged_error for side in sides if side.merged_error is not None]
+    return {"basis": "profiles" if errors else "rows", "error_bound": sum(errors)}
 
 
 def _without_reference(task: Task) -> list[Finding]:

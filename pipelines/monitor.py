@@ -14,6 +14,7 @@ from core.config import MonitorConfig, StepConfig, model_key
 from core.errors import StoreError, TidemarkError
 from core.findings import Run, Score, Window
 from core.tracing import span
+from pipelines.basis import Basis
 from pipelines.look import Look, Side, Sides
 from pipelines.reference import Reference
 from pipelines.schema import STEP, schema_findings
@@ -34,6 +35,7 @@ class Tools:
     """What running a monitor takes. `modules` makes a step's detector or explainer from its configuration.
 
     `most_cells`: values that window and reference may each hold in memory; of larger ones some fields at a time.
+    Without `basis` windows are read from rows.
     """
 
     engine: Engine
@@ -42,6 +44,12 @@ class Tools:
     clock: Callable[[], datetime]
     modules: Callable[[StepConfig], Module] = module
     most_cells: int = CELLS
+    basis: Basis | None = None
+
+    def window(self, monitor: MonitorConfig, window: Window) -> Side:
+        """Its rows, and what reads them."""
+        relation = of_window(model_key(monitor.model), window)
+        return Side(relation, self.basis.reader(monitor, relation) if self.basis else DirectReader(self.engine))
 
 
 class _Results(NamedTuple):
@@ -60,9 +68,8 @@ def run_monitor(tools: Tools, monitor: MonitorConfig, window: Window, reference:
     started = tools.clock()
     subject = Subject(_run_id(monitor, window, reference), monitor, model_key(monitor.model), window)
     if reference:
-        rows = Side(of_window(subject.model, window), DirectReader(tools.engine))
         tags = [segment.removeprefix("tags.") for segment in monitor.segments]
-        look = Look(tools.engine, Sides(rows, reference.side), tags, tools.most_cells)
+        look = Look(tools.engine, Sides(tools.window(monitor, window), reference.side), tags, tools.most_cells)
         place = Place(rows=look.window_rows, reference_rows=look.reference_rows)
         results = _undecided(subject, place) or _run_steps(tools, subject, look)
     else:

@@ -18,11 +18,13 @@ from core.findings import RowSpan, Window
 from core.options import nearest
 from core.records import ModelKey
 from core.times import EPOCH, rfc3339
+from pipelines.basis import Basis, merges
 from pipelines.look import Side
 from pipelines.schedule import ROW_SETTLE
 from storage import references
-from storage.cache import CachedReader, DirectReader
+from storage.cache import CachedReader, DirectReader, Reader
 from storage.engine import Engine
+from storage.profiles.references import ReferenceReader
 from storage.references import ReferenceVersion
 from storage.relations import as_reference, of_window
 from storage.rows import Tumbling, row_spans
@@ -40,27 +42,34 @@ class Reference:
 class References:
     """Finds the reference of a monitor, loading data sets when they are first needed or have changed."""
 
-    def __init__(self, engine: Engine, config: Config) -> None:
-        self._engine, self._config = engine, config
+    def __init__(self, engine: Engine, config: Config, basis: Basis | None = None) -> None:
+        """Without `basis` all are read from rows."""
+        self._engine, self._config, self._basis = engine, config, basis
         self._direct = DirectReader(engine)
-        self._cached = CachedReader(self._direct)
+        self._counted = CachedReader(self._direct)
+        self._profiled = CachedReader(ReferenceReader(engine))
         self._files: dict[tuple[str, int, int], ReferenceVersion] = {}
         self._first: dict[str, ReferenceVersion] = {}
 
     def prepare(self, monitor: MonitorConfig, now: datetime) -> None:
         """Load a reference that stays the same, and read it, before a window waits for it. ConfigError as `find`."""
         if version := self._fixed(monitor, now):
-            totals = self._cached.totals(version.relation, "")
+            reader = self._of_version(monitor)
+            totals = reader.totals(version.relation, "")
             if sum(sum(part.cells) for part in totals) <= CELLS:
-                self._cached.parts(version.relation, totals, "", None)
+                reader.parts(version.relation, totals, "", None)
 
     def find(self, monitor: MonitorConfig, window: Window, now: datetime) -> Reference | None:
         """None while a reference of first rows has not all of them; ConfigError says which data set is missing."""
         if isinstance(monitor.reference, WindowReference):
             end = window.start - monitor.reference.offset
-            return self._past(model_key(monitor.model), Window(end - monitor.reference.window, end))
-        version = self._fixed(monitor, now)
-        return Reference(f"{version.name}@{version.hash}", Side(version.relation, self._cached)) if version else None
+            return self._past(monitor, Window(end - monitor.reference.window, end))
+        if version := self._fixed(monitor, now):
+            return Reference(f"{version.name}@{version.hash}", Side(version.relation, self._of_version(monitor)))
+        return None
+
+    def _of_version(self, monitor: MonitorConfig) -> Reader:
+        return self._profiled if self._basis and merges(monitor) else self._counted
 
     def _fixed(self, monitor: MonitorConfig, now: datetime) -> ReferenceVersion | None:
         match monitor.reference:
@@ -104,9 +113,12 @@ class References:
             self._first[name] = kept
         return self._first[name]
 
-    def _past(self, model: ModelKey, window: Window) -> Reference:
+    def _past(self, monitor: MonitorConfig, window: Window) -> Reference:
+        model = model_key(monitor.model)
         name = f"{model.namespace}/{model.model} {rfc3339(window.start)} to {rfc3339(window.end)}"
-        return Reference(name, Side(as_reference(of_window(model, window)), self._direct))
+        relation = as_reference(of_window(model, window))
+        reader = self._basis.reader(monitor, relation) if self._basis else self._direct
+        return Reference(name, Side(relation, reader))
 
 
 def first_rows(engine: Engine, model: ModelKey, rows: int, now: datetime) -> RowSpan | None:

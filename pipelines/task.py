@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from core.config import MonitorConfig, StepConfig
-from core.findings import Explanation, Finding, FindingKind, RowScore, Score, Window
+from core.findings import Basis, Explanation, Finding, FindingKind, RowScore, Score, Window
 from core.protocols import Predict
 from core.records import ModelKey
 from pipelines.look import Look
@@ -21,13 +21,18 @@ Predictor = Callable[[ModelKey, str], Predict]
 
 
 class Place(NamedTuple):
-    """What a finding is about: a field ('' = whole rows) in `rows` rows of a version and segment."""
+    """What a finding is about: a field ('' = whole rows) in `rows` rows of a version and segment.
+
+    `basis` and `error_bound` say what it was computed from, as in `Finding`.
+    """
 
     version: str = ""
     segment: str = ""
     field: str = ""
     rows: int = 0
     reference_rows: int = 0
+    basis: Basis = "rows"
+    error_bound: float = 0.0
 
 
 class StepResult(NamedTuple):
@@ -64,6 +69,8 @@ class Subject:
             reference_rows=place.reference_rows,
             window_rows=place.rows,
             kind=kind,
+            basis=place.basis,
+            error_bound=place.error_bound,
         )
 
 

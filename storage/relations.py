@@ -26,17 +26,27 @@ PREDICTION_MAPS = (
 REFERENCE_MAPS = (FieldMap("inputs_num", "num", "input"), FieldMap("inputs_cat", "cat", "input"))
 
 
+class Stretch(NamedTuple):
+    """Which predictions a relation is: all of a model's in a time window, their versions apart or as one."""
+
+    model: ModelKey
+    window: Window
+    apart: bool = True
+
+
 @dataclass(frozen=True)
 class Relation:
     """`sql` stands after FROM and has the columns id, received, version, weight, ok, tags and those of `maps`.
 
     Beside each map is how many values it holds, `<map>_cells`: its own subcolumn, so that the map need not be read.
-    `ok`: the inference succeeded; only then can an output be missing.
+    `ok`: the inference succeeded; only then can an output be missing. `stretch` is None for other rows than those of a
+    time window.
     """
 
     sql: str
     params: Mapping[str, Any]
     maps: tuple[FieldMap, ...]
+    stretch: Stretch | None = None
 
 
 def of_window(model: ModelKey, window: Window) -> Relation:
@@ -56,7 +66,8 @@ def of_window(model: ModelKey, window: Window) -> Relation:
         f"(SELECT id, content, received, version, weight, status < 400 AS ok, tags, {maps}"
         f" FROM predictions FINAL WHERE namespace = {{namespace:String}} AND model = {{model:String}} AND {inside})"
     )
-    return Relation(sql, {"namespace": model.namespace, "model": model.model, **bounds}, PREDICTION_MAPS)
+    stretch = None if window.rows else Stretch(model, window)
+    return Relation(sql, {"namespace": model.namespace, "model": model.model, **bounds}, PREDICTION_MAPS, stretch)
 
 
 def of_reference(name: str, hash: str) -> Relation:
@@ -71,4 +82,5 @@ def of_reference(name: str, hash: str) -> Relation:
 
 def as_reference(relation: Relation) -> Relation:
     """The same rows, all versions as one."""
-    return replace(relation, sql=f"(SELECT * REPLACE ('' AS version) FROM {relation.sql})")
+    stretch = relation.stretch and relation.stretch._replace(apart=False)
+    return replace(relation, sql=f"(SELECT * REPLACE ('' AS version) FROM {relation.sql})", stretch=stretch)
