@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from core.config import Config, MonitorConfig, TimeWindows, model_key
 from core.errors import StoreError, StoreUnavailable
@@ -33,8 +33,7 @@ class Basis:
 
     def __init__(self, engine: Engine, config: Config, clock: Callable[[], datetime]) -> None:
         kept = {**KEPT_DAYS, **config.retention}
-        predictions = timedelta(days=kept["predictions"]) if "predictions" in kept else None
-        self.profiler = Profiler(engine, _tags(config), predictions)
+        self.profiler = Profiler(engine, _tags(config), kept)
         self._engine, self._clock = engine, clock
         self._rows = DirectReader(engine)
         self._merged = ProfileReader(engine, lambda: days_ago(clock(), kept))

@@ -9,7 +9,8 @@ from core.findings import Run
 from core.records import ModelKey
 from storage.engine import Engine
 from storage.outcomes import Outcome
-from storage.runs import newest_revision, outdated
+from storage.profiles.tally import newest_revision
+from storage.runs import outdated
 
 # After a start, changes as old as this are looked for: what a kill kept from being run again.
 STARTING_MICROS = 24 * 3600 * 1_000_000

@@ -46,12 +46,6 @@ def outdated(engine: Engine, model: ModelKey, since: int) -> list[Run]:
     return [_run(row) for row in rows]
 
 
-def newest_revision(engine: Engine) -> int:
-    """The highest one of any minute's profile."""
-    (row,) = engine.rows(f"SELECT max(revision) AS newest FROM {MINUTE.table} WHERE role = ''")
-    return int(row["newest"])
-
-
 def newest_states(engine: Engine, model: ModelKey, window: Window) -> int:
     """The highest revision of the profiles of the minutes of a window, 0 when there are none."""
     start = MINUTE.floor(window.start)

@@ -23,11 +23,12 @@ _NEWEST = "SELECT start, max(revision) FROM {table} WHERE role = '' AND {where} 
 
 
 class Stretch(NamedTuple):
-    """An hour or a day of a model; `revision` is the newest of the states it is made of."""
+    """An hour or a day of a model: the revision it gets, and a hash of those it is made of."""
 
     model: ModelKey
     start: datetime
     revision: int
+    content: int
 
 
 class Step(NamedTuple):
@@ -49,23 +50,27 @@ class Among(NamedTuple):
 
 
 def stale(engine: Engine, step: Step, among: Among) -> list[Stretch]:
-    """Those that have no states, or older ones than the states they are made of."""
+    """Those that have no states, or not of the newest revisions below."""
     first, end = step.grain.ceiling(among.first), step.grain.floor(among.end)
     if first >= end:
         return []
     model = " AND namespace = {namespace:String} AND model = {model:String}" if among.model else ""
     where = f"role = '' AND start >= {{first:DateTime('UTC')}} AND start < {{end:DateTime('UTC')}}{model}"
     start = f"toStartOfInterval(start, toIntervalSecond({int(step.grain.length.total_seconds())}))"
+    below = (
+        f"SELECT namespace, model, {start} AS stretch, start, max(revision) AS newest FROM {step.below.table}"
+        f" WHERE {where} GROUP BY namespace, model, start"
+    )
     rows = engine.rows(
-        f"SELECT namespace, model, toDateTime64(stretch, 6, 'UTC') AS at, newest FROM"
-        f" (SELECT namespace, model, {start} AS stretch, max(revision) AS newest FROM {step.below.table}"
-        f" WHERE {where} GROUP BY namespace, model, stretch) AS below LEFT JOIN"
-        f" (SELECT namespace, model, start AS stretch, max(revision) AS made FROM {step.grain.table}"
-        f" WHERE {where} GROUP BY namespace, model, stretch) AS above USING (namespace, model, stretch)"
-        " WHERE newest > made ORDER BY stretch DESC, namespace, model",
+        "SELECT namespace, model, toDateTime64(stretch, 6, 'UTC') AS at, content, greatest(last, made + 1) AS revision"
+        " FROM (SELECT namespace, model, stretch, max(newest) AS last, sum(sipHash64(start, newest)) AS content"
+        f" FROM ({below}) GROUP BY namespace, model, stretch) AS below LEFT JOIN"
+        " (SELECT namespace, model, start AS stretch, max(revision) AS made, argMax(content, revision) AS made_of"
+        f" FROM {step.grain.table} WHERE {where} GROUP BY namespace, model, stretch) AS above"
+        " USING (namespace, model, stretch) WHERE content != made_of ORDER BY stretch DESC, namespace, model",
         {"first": seconds(first), "end": seconds(end), **(among.model._asdict() if among.model else {})},
     )
-    return [Stretch(ModelKey(row["namespace"], row["model"]), row["at"], row["newest"]) for row in rows]
+    return [Stretch(ModelKey(r["namespace"], r["model"]), r["at"], r["revision"], r["content"]) for r in rows]
 
 
 def make_stretch(engine: Engine, step: Step, stretch: Stretch) -> None:
@@ -86,7 +91,8 @@ def make_stretch(engine: Engine, step: Step, stretch: Stretch) -> None:
         sql = f"SELECT {columns} FROM {step.below.table} WHERE role != '' AND {mine} {order}"
         found, groups = states.read(engine, (*_KEYS, "weight"), sql, params)
         _insert(engine, step, stretch, [_state(found, group, step) for group in groups])
-    engine.command(_rows(step, where), {**params, "at": seconds(stretch.start), "newest": stretch.revision})
+    made = {"at": seconds(stretch.start), "revision": stretch.revision, "content": stretch.content}
+    engine.command(_rows(step, where), {**params, **made})
 
 
 def _pieces(engine: Engine, step: Step, where: str, params: dict[str, Any]) -> int:
@@ -168,11 +174,11 @@ def _insert(engine: Engine, step: Step, stretch: Stretch, rows: Sequence[dict[st
 
 def _rows(step: Step, where: str) -> str:
     """INSERT of the rows of each version, segment and weight; segments are kept when they are all the time."""
-    columns = "namespace, model, start, revision, version, segment, weight, rows, missing, segments"
+    columns = "namespace, model, start, revision, content, version, segment, weight, rows, missing, segments"
     newest = f"role = '' AND {where}"
     kept = f"SELECT groupArrayIntersect(segments) FROM {step.below.table} WHERE {newest}"
     return (
         f"INSERT INTO {step.grain.table} ({columns}) SELECT namespace, model, {{at:DateTime('UTC')}},"
-        f" {{newest:UInt64}}, version, segment, weight, sum(rows), sum(missing), ({kept})"
+        f" {{revision:UInt64}}, {{content:UInt64}}, version, segment, weight, sum(rows), sum(missing), ({kept})"
         f" FROM {step.below.table} WHERE {newest} GROUP BY namespace, model, version, segment, weight"
     )

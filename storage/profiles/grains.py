@@ -37,9 +37,12 @@ MINUTE = Grain("minute", timedelta(minutes=1), 340)
 HOUR = Grain("hour", timedelta(hours=1), 1024)
 DAY = Grain("day", timedelta(days=1), 1024)
 
+# What the states of a grain are made of.
+BELOW: Mapping[Grain, Grain] = {HOUR: MINUTE, DAY: HOUR}
+
 # Categories kept by name, and what their names and counts may take; those of the others are added up.
 MOST_CATEGORIES: Mapping[Grain, int] = {MINUTE: 200, HOUR: 1024, DAY: 1024}
 CATEGORY_BYTES: Mapping[Grain, int] = {MINUTE: 2600, HOUR: 1 << 16, DAY: 1 << 16}
 
-# How long states are kept unless the configuration says otherwise, in days; those of a day for ever.
+# How long states are kept after they were made unless the configuration says otherwise, in days; of a day, for ever.
 KEPT_DAYS: Mapping[str, int] = {MINUTE.table: 7, HOUR.table: 90}

@@ -13,11 +13,12 @@ from core.records import ModelKey
 from core.times import to_micros
 from storage.engine import Engine
 from storage.profiles.arrivals import Arrivals, Minute
-from storage.profiles.coarser import STEPS, Among, make_stretch, stale
-from storage.profiles.grains import DAY, HOUR
+from storage.profiles.coarser import STEPS, Among, Step, make_stretch, stale
+from storage.profiles.cover import days_ago
+from storage.profiles.grains import DAY, HOUR, KEPT_DAYS, MINUTE
 from storage.profiles.minutes import Making, make
-from storage.profiles.tally import Batch, Tally, tallies
-from storage.profiles.waiting import SETTLE, Waiting, days
+from storage.profiles.tally import Batch, Tally, newest_revision, tallies
+from storage.profiles.waiting import SETTLE, Waiting, days, with_neighbours
 
 # Values that one statement holds in memory: 160 MB of float64, sorted in place.
 MOST_CELLS = 20_000_000
@@ -50,20 +51,23 @@ class Progress:
 class Profiler:
     """Makes the states of minutes that have settled, newest first, and of those that a window needs at once.
 
-    `tags`: of each model, those whose segments get states of their own. `predictions_kept`: rows of older minutes may
-    be gone, so that states made of what is left would be wrong; those there are stay. Progress is kept in the store;
-    after a kill some minutes are looked at again. Several profilers over one store do the same work twice, and no harm.
+    `tags`: of each model, those whose segments get states of their own. `kept`: days, by table; of minutes older than
+    predictions are kept for, rows may be gone, and the states there are stay. Progress is kept in the store; after a
+    kill some minutes are looked at again. Several profilers over one store do the same work twice, and no harm.
     """
 
     def __init__(
-        self, engine: Engine, tags: Mapping[ModelKey, Sequence[str]], predictions_kept: timedelta | None = None
+        self, engine: Engine, tags: Mapping[ModelKey, Sequence[str]], kept: Mapping[str, int] = KEPT_DAYS
     ) -> None:
-        self._engine, self._tags, self._kept = engine, tags, predictions_kept
+        self._engine, self._tags, self._kept = engine, tags, kept
         self._waiting = Waiting()
-        self._revision = 0
         self.looked_at = 0  # minutes so far, changed or not
         self._batch_minutes = FIRST_MINUTES
         self._hour: datetime | None = None  # up to which hours and days have been looked for
+
+    @cached_property
+    def _revision(self) -> int:
+        return newest_revision(self._engine)
 
     @cached_property
     def _arrivals(self) -> Arrivals:
@@ -87,7 +91,7 @@ class Profiler:
         self._profile(self._waiting.inside(model, window), now)
         if self._waiting.inside(model, window):
             return False
-        self._remake(Among(window.start, window.end, model))
+        self._remake(Among(window.start, window.end, model), now)
         return True
 
     def _notice(self, now: datetime) -> None:
@@ -98,8 +102,10 @@ class Profiler:
 
     def _take(self, day: str, block: int, now: datetime) -> None:
         minutes = self._arrivals.take(day, block)
-        if self._kept:
-            minutes = [minute for minute in minutes if minute.start > now - self._kept]
+        if days := self._kept.get("predictions"):
+            minutes = [minute for minute in minutes if minute.start > now - timedelta(days=days)]
+        since = days_ago(now, self._kept)
+        minutes = [one for minute in minutes for one in with_neighbours(minute, since)]
         self._waiting.add(day, minutes, self._arrivals.known(day), now)
 
     def _profile(self, minutes: Sequence[Minute], now: datetime) -> Progress:
@@ -149,27 +155,36 @@ class Profiler:
 
     def _remake_around(self, changed: Sequence[Minute], now: datetime) -> None:
         """The hours and days of minutes that rows came to late."""
-        for model, minutes in groupby(sorted(changed), key=lambda minute: minute.model):
+        for (model, day), minutes in groupby(sorted(changed), key=lambda one: (one.model, DAY.floor(one.start))):
             starts = [minute.start for minute in minutes]
-            end = min(DAY.floor(starts[-1]) + DAY.length, now - SETTLE)
-            if HOUR.floor(starts[0]) < HOUR.floor(end):
-                self._remake(Among(DAY.floor(starts[0]), end, model))
+            end = min(day + DAY.length, HOUR.floor(now - SETTLE))
+            old = starts[0] < days_ago(now, self._kept).get(MINUTE, starts[0])
+            # Of an old day other hours may have lost some of their minutes: only those touched have all of them.
+            hours = sorted({HOUR.floor(start) for start in starts}) if old else [day]
+            for hour in hours:
+                until = min(hour + HOUR.length, end) if old else end
+                self._remake_one(STEPS[0], Among(hour, until, model))
+            self._remake_one(STEPS[1], Among(day, end, model))
 
     def _turn_of_the_hour(self, now: datetime) -> None:
         """Hours and days that are over, of all models; at the start those that a kill may have left out too."""
         since, until = self._hour or now - STARTING, HOUR.floor(now - SETTLE)
-        if until > since and self._remake(Among(DAY.floor(since), until), MOST_STRETCHES):
+        if until > since and self._remake(Among(DAY.floor(since), until), now, MOST_STRETCHES):
             self._hour = until
 
-    def _remake(self, among: Among, most: int | None = None) -> bool:
-        """False when there are more than `most`, and so many have been made."""
-        for step in STEPS:
-            stretches = stale(self._engine, step, among)
-            for stretch in stretches[:most]:
-                make_stretch(self._engine, step, stretch)
-            if most is not None and len(stretches) > most:
-                return False
-        return True
+    def _remake(self, among: Among, now: datetime, most: int | None = None) -> bool:
+        """Those whose parts are all kept still. False when there are more than `most`, and so many have been made."""
+        since = days_ago(now, self._kept)
+        return all(
+            self._remake_one(step, among._replace(first=max(among.first, since.get(step.below, among.first))), most)
+            for step in STEPS
+        )
+
+    def _remake_one(self, step: Step, among: Among, most: int | None = None) -> bool:
+        stretches = stale(self._engine, step, among)
+        for stretch in stretches[:most]:
+            make_stretch(self._engine, step, stretch)
+        return most is None or len(stretches) <= most
 
 
 def _pieces(fresh: Sequence[Tally]) -> Iterator[list[Tally]]:

@@ -121,3 +121,9 @@ def _tally(row: Mapping[str, Any], keys: Sequence[str], stored: Mapping[Minute, 
 def seconds(moment: datetime) -> str:
     """As ClickHouse reads it where it wants no fractions: `2026-11-01 12:00:00`."""
     return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def newest_revision(engine: Engine) -> int:
+    """The highest one of any minute's profile."""
+    (row,) = engine.rows(f"SELECT max(revision) AS newest FROM {MINUTE.table} WHERE role = ''")
+    return int(row["newest"])

@@ -1,7 +1,7 @@
 """Minutes that have rows and no states of them yet, and how far each partition's progress may be noted."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import count
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from core.findings import Window
 from core.records import ModelKey
 from storage.profiles.arrivals import Minute
-from storage.profiles.grains import DAY, MINUTE
+from storage.profiles.grains import BELOW, DAY, HOUR, MINUTE, Grain
 
 # A minute is over for this long, and rows that come to it later have gathered so long, before its states are made.
 SETTLE = timedelta(seconds=30)
@@ -80,6 +80,13 @@ class Waiting:
         """How long the minute that is due for the longest time has been."""
         dues = [_due(minute, noticed) for some in self._minutes.values() for minute, noticed in some.items()]
         return max(now - min(dues, default=now), timedelta(0))
+
+
+def with_neighbours(minute: Minute, since: Mapping[Grain, datetime]) -> list[Minute]:
+    """A minute, and where states of its age are no longer kept, all that its hour or its day is made of."""
+    grain = next((g for g in (DAY, HOUR) if minute.start < since.get(BELOW[g], minute.start)), MINUTE)
+    start = grain.floor(minute.start)
+    return [minute._replace(start=start + n * MINUTE.length) for n in range(grain.length // MINUTE.length)]
 
 
 def partition(moment: datetime) -> str:

@@ -2,7 +2,8 @@
 -- `predictions` whenever rows of the minute come, under a higher revision; of a (namespace, model, start) only the states
 -- of the newest revision count. The states with an empty role are of whole rows and are written last: a revision that has
 -- them is whole. `values` without `counts` stand for equal shares of `rows`.
--- Rows may be gone when a state is needed again, so it is as durable as they are.
+-- Rows may be gone when a state is needed again, so it is as durable as they are. `content` says what a revision is made
+-- of: a hash of the minute's rows, or of the revisions below.
 CREATE TABLE IF NOT EXISTS profiles_minute
 (
     namespace LowCardinality(String),
@@ -28,12 +29,13 @@ CREATE TABLE IF NOT EXISTS profiles_minute
     rest UInt64,
     error Float64,
     content UInt64,
-    segments Array(LowCardinality(String))
+    segments Array(LowCardinality(String)),
+    made DateTime('UTC') DEFAULT now()
 )
 ENGINE = ReplacingMergeTree(revision)
 PARTITION BY toDate(start)
 ORDER BY (namespace, model, start, version, segment, role, kind, field, weight)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
     min_compressed_bytes_to_fsync_after_merge = 1, non_replicated_deduplication_window = 0;
 
 CREATE TABLE IF NOT EXISTS profiles_hour
@@ -61,7 +63,8 @@ CREATE TABLE IF NOT EXISTS profiles_hour
     rest UInt64,
     error Float64,
     content UInt64,
-    segments Array(LowCardinality(String))
+    segments Array(LowCardinality(String)),
+    made DateTime('UTC') DEFAULT now()
 )
 ENGINE = ReplacingMergeTree(revision)
 PARTITION BY toYYYYMM(start)
