@@ -105,7 +105,12 @@ def _distribution(source: FieldMap, part: Totals, found: States, group: Group) -
 
 def _numbers(found: States, group: Group, weighted: bool) -> Counted:
     values, counts, weights = found.numbers(group)
-    return merged(values, counts * weights, counts * weights * weights) if weighted else merged(values, counts)
+    if weighted:
+        return merged(values, counts * weights, counts * weights * weights)
+    curve = merged(values, counts)
+    # As `Distribution.of_sorted` has them: of measurements sums are then the same to the bit.
+    once = len(curve.values) == len(values) and bool((counts == 1).all())
+    return curve._replace(counts=np.broadcast_to(1.0, len(values))) if once else curve
 
 
 def _categories(found: States, group: Group) -> Counted:
