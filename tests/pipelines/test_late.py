@@ -21,9 +21,10 @@ MINUTE = timedelta(minutes=1)
 TEN = 10 * MINUTE
 
 
-def config(
-    exact: bool = False, window: str = "{every: 10m, settle: 30s}", reference: str = "{first_rows: 100}"
-) -> Config:
+EVERY_TEN = "{every: 10m, settle: 30s}"
+
+
+def config(exact: bool = False, window: str = EVERY_TEN, reference: str = "{first_rows: 100}") -> Config:
     return parse(
         f"""
 auto: false
