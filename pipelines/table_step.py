@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from core.findings import Finding, Report, RowScore, Score
 from detectors.adapters import Examined, Table, TableDetector
-from pipelines.task import ALPHA, Place, StepResult, Task
+from pipelines.task import Place, StepResult, Task
 from storage.rows import Choice
 from storage.tables import Rows, input_fields, table
 from storage.windows import CELLS, Field
@@ -21,7 +21,7 @@ def examine(task: Task, detector: TableDetector) -> StepResult:
     reports: list[Report] = []
     for version in task.look.versions:
         rows = table(task.look.engine, task.look.window.relation, fields, Choice(limit, version=version))
-        alpha = ALPHA / len(task.look.versions)
+        alpha = task.allowance.alpha / len(task.look.versions)
         found = task.outside.call(detector.examine, Table(known.columns), Table(rows.columns), alpha)
         findings += _findings(task, found, Place(version, rows=len(rows.ids), reference_rows=len(known.ids)))
         scores += _scores(task, found, rows)
