@@ -18,6 +18,8 @@ from core.protocols import Predict
 from core.records import ModelKey
 from core.times import duration_text, rfc3339
 from explainers import EXPLAINERS
+from pipelines.basis import KeptBasis
+from pipelines.libraries import worker_python
 from pipelines.monitor import Tools, run_monitor
 from pipelines.past import past_windows, run_at
 from pipelines.reference import Reference, References, first_rows
@@ -68,11 +70,17 @@ class Backtest:
     def __init__(self, engine: Engine, config: Config, now: datetime) -> None:
         self._engine, self._now = engine, now
         self._worker = Worker()
-        self._tools = Tools(engine, self._worker, _no_model, lambda: self._now)
-        self._references = References(engine, config)
+        self._outside = Worker(python=worker_python()) if worker_python() else self._worker
+        basis = KeptBasis(engine, config, self._clock)
+        self._tools = Tools(engine, self._worker, _no_model, self._clock, outside=self._outside, basis=basis)
+        self._references = References(engine, config, basis)
 
     def close(self) -> None:
         self._worker.stop()
+        self._outside.stop()
+
+    def _clock(self) -> datetime:
+        return self._now
 
     def run(self, monitor: MonitorConfig, stretch: Window, told: Callable[[Window], None]) -> Backtested:
         """Over the windows that ended in (start, end] of `stretch`; `told` hears of each. ConfigError: no reference."""
