@@ -1,7 +1,8 @@
 """What a monitor compares its windows with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from core.config import (
@@ -10,6 +11,7 @@ from core.config import (
     DatasetReference,
     MonitorConfig,
     RowsReference,
+    SeasonReference,
     WindowReference,
     model_key,
 )
@@ -18,13 +20,15 @@ from core.findings import RowSpan, Window
 from core.options import nearest
 from core.records import ModelKey
 from core.times import EPOCH, rfc3339
+from pipelines.cutting import Cuts
+from pipelines.history import History, no_history, season
 from pipelines.look import Side
 from pipelines.schedule import ROW_SETTLE
 from storage import references
 from storage.cache import CachedReader, DirectReader
 from storage.engine import Engine
 from storage.references import ReferenceVersion
-from storage.relations import as_reference, of_window
+from storage.relations import as_reference, of_window, of_windows
 from storage.rows import Tumbling, row_spans
 from storage.windows import CELLS
 
@@ -35,6 +39,7 @@ class Reference:
 
     name: str
     side: Side
+    history: History = field(default_factory=no_history)
 
 
 class References:
@@ -46,6 +51,7 @@ class References:
         self._cached = CachedReader(self._direct)
         self._files: dict[tuple[str, int, int], ReferenceVersion] = {}
         self._first: dict[str, ReferenceVersion] = {}
+        self._cuts = Cuts(engine, self._direct)
 
     def prepare(self, monitor: MonitorConfig, now: datetime) -> None:
         """Load a reference that stays the same, and read it, before a window waits for it. ConfigError as `find`."""
@@ -56,11 +62,20 @@ class References:
 
     def find(self, monitor: MonitorConfig, window: Window, now: datetime) -> Reference | None:
         """None while a reference of first rows has not all of them; ConfigError says which data set is missing."""
-        if isinstance(monitor.reference, WindowReference):
-            end = window.start - monitor.reference.offset
-            return self._past(model_key(monitor.model), Window(end - monitor.reference.window, end))
+        match monitor.reference:
+            case WindowReference(window=length, offset=offset):
+                end = window.start - offset
+                return self._past(monitor, Window(end - length, end))
+            case SeasonReference() as same:
+                return self._season(monitor, window, same)
         version = self._fixed(monitor, now)
-        return Reference(f"{version.name}@{version.hash}", Side(version.relation, self._cached)) if version else None
+        if version is None:
+            return None
+        side, name = Side(version.relation, self._cached), f"{version.name}@{version.hash}"
+        if not isinstance(monitor.reference, RowsReference):
+            return Reference(name, side, no_history())
+        span = partial(self._still_stored, model_key(monitor.model), monitor.reference.first_rows, version, now)
+        return Reference(name, side, self._cuts.first_rows(monitor, name, side, span))
 
     def _fixed(self, monitor: MonitorConfig, now: datetime) -> ReferenceVersion | None:
         match monitor.reference:
@@ -104,9 +119,27 @@ class References:
             self._first[name] = kept
         return self._first[name]
 
-    def _past(self, model: ModelKey, window: Window) -> Reference:
-        name = f"{model.namespace}/{model.model} {rfc3339(window.start)} to {rfc3339(window.end)}"
-        return Reference(name, Side(as_reference(of_window(model, window)), self._direct))
+    def _still_stored(self, model: ModelKey, rows: int, version: ReferenceVersion, now: datetime) -> RowSpan | None:
+        """Where the predictions are that `version` was copied from; None when retention has taken some."""
+        span = first_rows(self._engine, model, rows, now)
+        return (
+            span if span and references.origin(model, Window(span.first[0], span.last[0])) == version.origin else None
+        )
+
+    def _past(self, monitor: MonitorConfig, whole: Window) -> Reference:
+        model = model_key(monitor.model)
+        name = f"{model.namespace}/{model.model} {rfc3339(whole.start)} to {rfc3339(whole.end)}"
+        return Reference(
+            name, Side(as_reference(of_window(model, whole)), self._direct), self._cuts.past(monitor, whole)
+        )
+
+    def _season(self, monitor: MonitorConfig, window: Window, same: SeasonReference) -> Reference:
+        model, parts = model_key(monitor.model), season(window, same)
+        name = (
+            f"{model.namespace}/{model.model} {same.same} of {rfc3339(window.end)} back to {rfc3339(parts[-1].start)}"
+        )
+        side = Side(as_reference(of_windows(model, parts)), self._direct)
+        return Reference(name, side, self._cuts.season(monitor, window, same))
 
 
 def first_rows(engine: Engine, model: ModelKey, rows: int, now: datetime) -> RowSpan | None:

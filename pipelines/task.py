@@ -1,21 +1,22 @@
 """What a step is given and what it gives back."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from core.config import MonitorConfig, StepConfig
-from core.findings import Explanation, Finding, FindingKind, Report, RowScore, Score, Window
+from core.findings import Calibration, Explanation, Finding, FindingKind, Report, RowScore, Score, Window
 from core.protocols import Predict
 from core.records import ModelKey
+from pipelines.budget import Allowance
+from pipelines.calibrating import Calibrations
+from pipelines.history import History
 from pipelines.look import Look
+from pipelines.verdict import Unit, told
 from pipelines.worker import Worker
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-# Probability of a false alarm of one step in one look, shared out over all it compares.
-ALPHA = 0.05
 
 Predictor = Callable[[ModelKey, str], Predict]
 
@@ -82,6 +83,9 @@ class Task:
     outside: Worker
     predictor: Predictor
     before: StepResult
+    allowance: Allowance
+    history: History
+    calibrations: Calibrations
 
     def call(self, heavy: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Heavy work goes to the worker process."""
@@ -89,3 +93,10 @@ class Task:
 
     def finding(self, place: Place, score: Score, kind: FindingKind = "drift") -> Finding:
         return self.subject.finding(self.step.name, place, score, kind)
+
+    def decided(self, finding: Finding, unit: Unit, alpha: float, lacks: str) -> Finding:
+        """`finding` with what decided it: `alpha` allowed by its law, and the history that it `lacks` ('' = none)."""
+        uncalibrated = self.allowance.declared and lacks
+        score = told(finding.score, unit, alpha, f"uncalibrated: {lacks}" if uncalibrated else "")
+        calibration: Calibration = "uncalibrated" if uncalibrated else "calibrated" if self.allowance.declared else ""
+        return replace(finding, score=score, alpha=alpha, calibration=calibration)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -128,3 +128,21 @@ def row_spans(engine: Engine, model: ModelKey, tumbling: Tumbling) -> list[RowSp
         },
     )
     return [RowSpan((r["first"]["1"], r["first"]["2"]), (r["last"]["1"], r["last"]["2"])) for r in found]
+
+
+class Received(NamedTuple):
+    """`rows` rows in a stretch of `length`, which begins with the first of them."""
+
+    rows: int
+    length: timedelta
+
+
+def received_since(engine: Engine, model: ModelKey, since: datetime, until: datetime) -> Received:
+    """Rows of a model received from `since` up to `until`."""
+    (row,) = engine.rows(
+        "SELECT count() AS rows, min(received) AS first FROM predictions"
+        " WHERE namespace = {namespace:String} AND model = {model:String}"
+        " AND received BETWEEN {since:DateTime64(6, 'UTC')} AND {until:DateTime64(6, 'UTC')}",
+        {"namespace": model.namespace, "model": model.model, "since": since, "until": until},
+    )
+    return Received(row["rows"], until - row["first"] if row["rows"] else timedelta(0))
