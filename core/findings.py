@@ -54,7 +54,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Run:
-    """One monitor over one window: the lineage of its findings."""
+    """One monitor over one window: the lineage of its findings.
+
+    `revision` counts how often rows came late and the window was run again; `states` is the newest revision of the
+    profiles of its minutes that the run can have seen.
+    """
 
     id: str
     monitor: str
@@ -68,6 +72,8 @@ class Run:
     reference: str = ""
     reason: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    revision: int = 0
+    states: int = 0
 
 
 @dataclass(frozen=True)

@@ -5,28 +5,29 @@ from datetime import timedelta
 
 from core.config import MonitorConfig, SeasonReference, TimeWindows, model_key
 from core.findings import RowSpan, Window
-from core.records import ModelKey
 from core.times import duration_text
 from pipelines.history import MOST_BLOCKS, History, Stretch, anchored, blocks, season, seasons, spread
 from pipelines.look import Side
-from storage.cache import Reader
 from storage.engine import Engine
-from storage.relations import Relation, as_reference, of_window, of_windows
+from storage.relations import Relation, of_window, of_windows
 from storage.rows import Tumbling, row_spans
 
 
 class Cuts:
-    """Cuts references of one engine; `reader` reads blocks and what is made anew for them."""
+    """Cuts references of one engine; `side` gives predictions as a reference, and what reads them."""
 
-    def __init__(self, engine: Engine, reader: Reader) -> None:
-        self._engine, self._reader = engine, reader
+    def __init__(self, engine: Engine, side: Callable[[MonitorConfig, Relation], Side]) -> None:
+        self._engine, self._side = engine, side
 
     def past(self, monitor: MonitorConfig, reference: Window) -> History:
         """A stretch of time that moves on with the windows."""
         model = model_key(monitor.model)
         whole = anchored(reference, _spacing(monitor))
-        side = self._side(of_window(model, whole))
-        return self._history(monitor, repr(whole), lambda: [Stretch(side, self._within(monitor, whole))])
+
+        def cut() -> list[Stretch]:
+            return [Stretch(self._side(monitor, of_window(model, whole)), self._within(monitor, whole))]
+
+        return self._history(monitor, repr(whole), cut)
 
     def first_rows(self, monitor: MonitorConfig, name: str, whole: Side, span: Callable[[], RowSpan | None]) -> History:
         """Rows that are kept as `whole`; `span` says where the predictions are, None when they are gone."""
@@ -40,19 +41,19 @@ class Cuts:
 
     def season(self, monitor: MonitorConfig, window: Window, reference: SeasonReference) -> History:
         """Every season's own periods: one season alone has too few."""
-        model = model_key(monitor.model)
         each = seasons(window, reference, _spacing(monitor))
         most = max(MOST_BLOCKS // len(each), 1)
 
         def cut() -> list[Stretch]:
-            return [self._of_season(model, season(at, reference), window.end - window.start, most) for at in each]
+            return [self._of_season(monitor, season(at, reference), window.end - window.start, most) for at in each]
 
         return self._history(monitor, repr(each), cut)
 
-    def _of_season(self, model: ModelKey, whole: Sequence[Window], length: timedelta, most: int) -> Stretch:
+    def _of_season(self, monitor: MonitorConfig, whole: Sequence[Window], length: timedelta, most: int) -> Stretch:
+        model = model_key(monitor.model)
         parts = [block for stretch in whole for block in blocks(stretch, length)]
-        chosen = [self._side(of_window(model, parts[n])) for n in spread(len(parts), most)]
-        return Stretch(self._side(of_windows(model, whole)), chosen)
+        chosen = [self._side(monitor, of_window(model, parts[n])) for n in spread(len(parts), most)]
+        return Stretch(self._side(monitor, of_windows(model, whole)), chosen)
 
     def _within(self, monitor: MonitorConfig, whole: Window) -> list[Side]:
         """As long as the monitor's windows are, or of as many rows."""
@@ -63,10 +64,7 @@ class Cuts:
             begin = (whole.start, "")
             spans = row_spans(self._engine, model, Tumbling(monitor.window.rows, begin, whole.end))
             found = [Window(span.first[0], span.last[0], span) for span in spans]
-        return [self._side(of_window(model, found[n])) for n in spread(len(found))]
-
-    def _side(self, relation: Relation) -> Side:
-        return Side(as_reference(relation), self._reader)
+        return [self._side(monitor, of_window(model, found[n])) for n in spread(len(found))]
 
     def _history(self, monitor: MonitorConfig, name: str, cut: Callable[[], Sequence[Stretch]]) -> History:
         windows = monitor.window

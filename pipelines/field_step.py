@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from core.distribution import Distribution
 from core.findings import Finding, Score
 from detectors import FieldDetector
 from pipelines.calibrating import Key, calibrated
@@ -74,8 +75,14 @@ def _compare(task: Task, detector: FieldDetector, comparison: _Comparison, bar: 
     else:
         score = task.call(detector.heavy, detector.compare, *sides, bar.level.alpha)
         lacks = bar.lacks or "too few blocks of the reference hold the field, or its threshold is an option"
-    place = Place(window.version, window.segment, field.name, window.rows, reference.rows)
+    place = Place(window.version, window.segment, field.name, window.rows, reference.rows)._replace(**_basis(*sides))
     return task.decided(task.finding(place, score), unit(task.step.use, field.kind), bar.level.alpha, lacks)
+
+
+def _basis(*sides: Distribution) -> dict[str, Any]:
+    """Each side's curve may be off by its own error, and the score by both of them."""
+    errors = [side.merged_error for side in sides if side.merged_error is not None]
+    return {"basis": "profiles" if errors else "rows", "error_bound": sum(errors)}
 
 
 def _without_reference(task: Task) -> list[Finding]:

@@ -51,16 +51,21 @@ class Gauges:
             self._set(run, by_monitor[run.monitor])
 
     def show(self, outcome: Outcome) -> None:
-        """A window later than any before. An alarm, no field fired before and some fired now, is logged and counted."""
+        """A window later than any before, or the last one again. An alarm is logged and counted: no field fired before
+        and some fired now."""
         run = outcome.run
         before = any(value.fired for value in self._shown[run.monitor].values())
-        self._metrics.runs.labels(run.namespace, run.model, run.monitor, run.status).inc()
+        self.count(run)
         self._set(run, _decided(outcome))
         fired = [labels for labels, value in self._shown[run.monitor].items() if value.fired]
         alarms = self._metrics.alarms.labels(run.namespace, run.model, run.monitor)
         if fired and not before:
             alarms.inc()
             log.warning("%s", _alarm(run, fired, self._shown[run.monitor]))
+
+    def count(self, run: Run) -> None:
+        """All that is seen of an older window that was run again."""
+        self._metrics.runs.labels(run.namespace, run.model, run.monitor, run.status).inc()
 
     def _set(self, run: Run, values: dict[_Labels, _Value]) -> None:
         for labels in self._shown[run.monitor].keys() - values.keys():

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 from storage.cache import Reader
 from storage.engine import Engine
 from storage.relations import Relation
-from storage.windows import Field, Part, Totals, listing
+from storage.windows import Field, Part, Totals
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ class Look:
         return self._both(lambda side, _: side.reader.totals(side.relation, segment))
 
     def _list(self, segment: str) -> list[Fields]:
-        window, reference = self._both(lambda side, _: listing(self.engine, side.relation, segment))
+        window, reference = self._both(lambda side, _: side.reader.listing(side.relation, segment))
         by_segment = {key: fields for (_, key), fields in reference.items()}
         return [
             Fields(w.version, w.segment, w.rows, window.get((w.version, w.segment), set()), by_segment.get(w.segment))

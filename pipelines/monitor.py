@@ -14,6 +14,7 @@ from core.config import MonitorConfig, StepConfig, model_key
 from core.errors import StoreError, TidemarkError
 from core.findings import Run, Score, Window
 from core.tracing import span
+from pipelines.basis import Basis
 from pipelines.budget import Allowance, allowances, spacing
 from pipelines.calibrating import Calibrations
 from pipelines.history import History
@@ -39,6 +40,7 @@ class Tools:
 
     `most_cells`: values that window and reference may each hold in memory; of larger ones some fields at a time.
     `outside` runs other libraries' detectors, where they have an interpreter of their own.
+    Without `basis` windows are read from rows.
     """
 
     engine: Engine
@@ -49,6 +51,12 @@ class Tools:
     most_cells: int = CELLS
     calibrations: Calibrations = field(default_factory=Calibrations)
     outside: Worker | None = None
+    basis: Basis | None = None
+
+    def window(self, monitor: MonitorConfig, window: Window) -> Side:
+        """Its rows, and what reads them."""
+        relation = of_window(model_key(monitor.model), window)
+        return Side(relation, self.basis.reader(monitor, relation) if self.basis else DirectReader(self.engine))
 
 
 class _Results(NamedTuple):
@@ -67,9 +75,8 @@ def run_monitor(tools: Tools, monitor: MonitorConfig, window: Window, reference:
     started = tools.clock()
     subject = Subject(_run_id(monitor, window, reference), monitor, model_key(monitor.model), window)
     if reference:
-        rows = Side(of_window(subject.model, window), DirectReader(tools.engine))
         tags = [segment.removeprefix("tags.") for segment in monitor.segments]
-        look = Look(tools.engine, Sides(rows, reference.side), tags, tools.most_cells)
+        look = Look(tools.engine, Sides(tools.window(monitor, window), reference.side), tags, tools.most_cells)
         place = Place(rows=look.window_rows, reference_rows=look.reference_rows)
         results = _undecided(subject, place) or _run_steps(tools, subject, _Looked(look, reference.history))
     else:

@@ -20,15 +20,17 @@ from core.findings import RowSpan, Window
 from core.options import nearest
 from core.records import ModelKey
 from core.times import EPOCH, rfc3339
+from pipelines.basis import Basis, merges
 from pipelines.cutting import Cuts
 from pipelines.history import History, no_history, season
 from pipelines.look import Side
 from pipelines.schedule import ROW_SETTLE
 from storage import references
-from storage.cache import CachedReader, DirectReader
+from storage.cache import CachedReader, DirectReader, Reader
 from storage.engine import Engine
+from storage.profiles.references import ReferenceReader
 from storage.references import ReferenceVersion
-from storage.relations import as_reference, of_window, of_windows
+from storage.relations import Relation, as_reference, of_window, of_windows
 from storage.rows import Tumbling, row_spans
 from storage.windows import CELLS
 
@@ -45,20 +47,23 @@ class Reference:
 class References:
     """Finds the reference of a monitor, loading data sets when they are first needed or have changed."""
 
-    def __init__(self, engine: Engine, config: Config) -> None:
-        self._engine, self._config = engine, config
+    def __init__(self, engine: Engine, config: Config, basis: Basis | None = None) -> None:
+        """Without `basis` all are read from rows."""
+        self._engine, self._config, self._basis = engine, config, basis
         self._direct = DirectReader(engine)
-        self._cached = CachedReader(self._direct)
+        self._counted = CachedReader(self._direct)
+        self._profiled = CachedReader(ReferenceReader(engine))
         self._files: dict[tuple[str, int, int], ReferenceVersion] = {}
         self._first: dict[str, ReferenceVersion] = {}
-        self._cuts = Cuts(engine, self._direct)
+        self._cuts = Cuts(engine, self._side)
 
     def prepare(self, monitor: MonitorConfig, now: datetime) -> None:
         """Load a reference that stays the same, and read it, before a window waits for it. ConfigError as `find`."""
         if version := self._fixed(monitor, now):
-            totals = self._cached.totals(version.relation, "")
+            reader = self._of_version(monitor)
+            totals = reader.totals(version.relation, "")
             if sum(sum(part.cells) for part in totals) <= CELLS:
-                self._cached.parts(version.relation, totals, "", None)
+                reader.parts(version.relation, totals, "", None)
 
     def find(self, monitor: MonitorConfig, window: Window, now: datetime) -> Reference | None:
         """None while a reference of first rows has not all of them; ConfigError says which data set is missing."""
@@ -71,11 +76,19 @@ class References:
         version = self._fixed(monitor, now)
         if version is None:
             return None
-        side, name = Side(version.relation, self._cached), f"{version.name}@{version.hash}"
+        side, name = Side(version.relation, self._of_version(monitor)), f"{version.name}@{version.hash}"
         if not isinstance(monitor.reference, RowsReference):
             return Reference(name, side, no_history())
         span = partial(self._still_stored, model_key(monitor.model), monitor.reference.first_rows, version, now)
         return Reference(name, side, self._cuts.first_rows(monitor, name, side, span))
+
+    def _of_version(self, monitor: MonitorConfig) -> Reader:
+        return self._profiled if self._basis and merges(monitor) else self._counted
+
+    def _side(self, monitor: MonitorConfig, relation: Relation) -> Side:
+        """Predictions as a reference: all versions as one."""
+        whole = as_reference(relation)
+        return Side(whole, self._basis.reader(monitor, whole) if self._basis else self._direct)
 
     def _fixed(self, monitor: MonitorConfig, now: datetime) -> ReferenceVersion | None:
         match monitor.reference:
@@ -122,23 +135,20 @@ class References:
     def _still_stored(self, model: ModelKey, rows: int, version: ReferenceVersion, now: datetime) -> RowSpan | None:
         """Where the predictions are that `version` was copied from; None when retention has taken some."""
         span = first_rows(self._engine, model, rows, now)
-        return (
-            span if span and references.origin(model, Window(span.first[0], span.last[0])) == version.origin else None
-        )
+        if span and references.origin(model, Window(span.first[0], span.last[0])) == version.origin:
+            return span
+        return None
 
     def _past(self, monitor: MonitorConfig, whole: Window) -> Reference:
         model = model_key(monitor.model)
         name = f"{model.namespace}/{model.model} {rfc3339(whole.start)} to {rfc3339(whole.end)}"
-        return Reference(
-            name, Side(as_reference(of_window(model, whole)), self._direct), self._cuts.past(monitor, whole)
-        )
+        return Reference(name, self._side(monitor, of_window(model, whole)), self._cuts.past(monitor, whole))
 
     def _season(self, monitor: MonitorConfig, window: Window, same: SeasonReference) -> Reference:
         model, parts = model_key(monitor.model), season(window, same)
-        name = (
-            f"{model.namespace}/{model.model} {same.same} of {rfc3339(window.end)} back to {rfc3339(parts[-1].start)}"
-        )
-        side = Side(as_reference(of_windows(model, parts)), self._direct)
+        end, start = rfc3339(window.end), rfc3339(parts[-1].start)
+        name = f"{model.namespace}/{model.model} {same.same} of {end} back to {start}"
+        side = self._side(monitor, of_windows(model, parts))
         return Reference(name, side, self._cuts.season(monitor, window, same))
 
 

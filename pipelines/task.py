@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from core.config import MonitorConfig, StepConfig
-from core.findings import Calibration, Explanation, Finding, FindingKind, Report, RowScore, Score, Window
+from core.findings import Basis, Calibration, Explanation, Finding, FindingKind, Report, RowScore, Score, Window
 from core.protocols import Predict
 from core.records import ModelKey
 from pipelines.budget import Allowance
@@ -22,13 +22,18 @@ Predictor = Callable[[ModelKey, str], Predict]
 
 
 class Place(NamedTuple):
-    """What a finding is about: a field ('' = whole rows) in `rows` rows of a version and segment."""
+    """What a finding is about: a field ('' = whole rows) in `rows` rows of a version and segment.
+
+    `basis` and `error_bound` say what it was computed from, as in `Finding`.
+    """
 
     version: str = ""
     segment: str = ""
     field: str = ""
     rows: int = 0
     reference_rows: int = 0
+    basis: Basis = "rows"
+    error_bound: float = 0.0
 
 
 class StepResult(NamedTuple):
@@ -66,6 +71,8 @@ class Subject:
             reference_rows=place.reference_rows,
             window_rows=place.rows,
             kind=kind,
+            basis=place.basis,
+            error_bound=place.error_bound,
         )
 
 

@@ -20,6 +20,7 @@ _TYPES = {
     **dict.fromkeys(("window_start", "window_end", "started", "finished", "first_received", "last_received"), TIME),
     **dict.fromkeys(("values", "errors"), pa.map_(pa.string(), pa.float64())),
     "versions": STRINGS,
+    "states": pa.uint64(),
 }
 
 

@@ -26,17 +26,27 @@ PREDICTION_MAPS = (
 REFERENCE_MAPS = (FieldMap("inputs_num", "num", "input"), FieldMap("inputs_cat", "cat", "input"))
 
 
+class Stretch(NamedTuple):
+    """Which predictions a relation is: all of a model's in a time window, their versions apart or as one."""
+
+    model: ModelKey
+    window: Window
+    apart: bool = True
+
+
 @dataclass(frozen=True)
 class Relation:
     """`sql` stands after FROM and has the columns id, received, version, weight, ok, tags and those of `maps`.
 
     Beside each map is how many values it holds, `<map>_cells`: its own subcolumn, so that the map need not be read.
-    `ok`: the inference succeeded; only then can an output be missing.
+    `ok`: the inference succeeded; only then can an output be missing. `stretch` is None for other rows than those of a
+    time window.
     """
 
     sql: str
     params: Mapping[str, Any]
     maps: tuple[FieldMap, ...]
+    stretch: Stretch | None = None
 
 
 def of_window(model: ModelKey, window: Window) -> Relation:
@@ -51,7 +61,7 @@ def of_window(model: ModelKey, window: Window) -> Relation:
     else:
         inside = "time >= {start:DateTime64(6, 'UTC')} AND time < {end:DateTime64(6, 'UTC')}"
         bounds = {"start": window.start, "end": window.end}
-    return _predictions(model, inside, bounds)
+    return replace(_predictions(model, inside, bounds), stretch=None if window.rows else Stretch(model, window))
 
 
 def of_windows(model: ModelKey, windows: Sequence[Window]) -> Relation:
@@ -83,4 +93,5 @@ def of_reference(name: str, hash: str) -> Relation:
 
 def as_reference(relation: Relation) -> Relation:
     """The same rows, all versions as one."""
-    return replace(relation, sql=f"(SELECT * REPLACE ('' AS version) FROM {relation.sql})")
+    stretch = relation.stretch and relation.stretch._replace(apart=False)
+    return replace(relation, sql=f"(SELECT * REPLACE ('' AS version) FROM {relation.sql})", stretch=stretch)

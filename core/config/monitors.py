@@ -126,6 +126,7 @@ class MonitorConfig(Strict):
     window: Windows
     segments: tuple[Annotated[str, Field(pattern=r"^tags\..+")], ...] = ()
     steps: Annotated[tuple[StepConfig, ...], AfterValidator(_in_order)]
+    exact: bool = Field(default=False, description="count the rows of every window instead of merging profiles")
     alert: AlertConfig = AlertConfig()
     false_alarms: FalseAlarms | None = None
 

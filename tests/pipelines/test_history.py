@@ -45,9 +45,7 @@ def test_a_season_is_the_same_stretch_of_each_period_before(same: str, first: Wi
     reference = SeasonReference.model_validate({"same": same, "over": "8w"})
     found = season(Window(MONDAY + 8 * HOUR, MONDAY + 9 * HOUR), reference)
     assert found[0] == first and len(found) == (56 if same == "hour_of_day" else 8)
-    assert all(
-        later.start - earlier.start == reference.period for later, earlier in zip(found, found[1:], strict=False)
-    )
+    assert all(later.start - earlier.start == reference.period for later, earlier in pairwise(found))
 
 
 @pytest.mark.parametrize("same", ["hour_of_day", "day_of_week", "hour_of_week"])
