@@ -23,7 +23,8 @@ def examine(task: Task, detector: TableDetector) -> StepResult:
         rows = table(task.look.engine, task.look.window.relation, fields, Choice(limit, version=version))
         alpha = task.allowance.alpha / len(task.look.versions)
         found = task.outside.call(detector.examine, Table(known.columns), Table(rows.columns), alpha)
-        findings += _findings(task, found, Place(version, rows=len(rows.ids), reference_rows=len(known.ids)))
+        place = Place(version, rows=len(rows.ids), reference_rows=len(known.ids))
+        findings += [_decided(task, finding, alpha) for finding in _findings(task, found, place)]
         scores += _scores(task, found, rows)
         reports += _reports(task, found, version)
     return StepResult(findings, scores, reports=reports)
@@ -45,6 +46,16 @@ def _findings(task: Task, found: Examined, place: Place) -> list[Finding]:
         told = score if at or not where else _with_reason(score, where)
         findings.append(task.finding(place._replace(field=field), told, found.kind))
     return findings
+
+
+def _decided(task: Task, finding: Finding, alpha: float) -> Finding:
+    """Too many outliers are judged by `alpha`; drift is by the library's own options, whatever the budget is."""
+    if finding.kind == "outlier":
+        return task.decided(finding, "share", alpha, "the reference's own blocks are not scored")
+    if not task.allowance.declared:
+        return finding
+    score = _with_reason(finding.score, "uncalibrated: the library decides by its own options")
+    return replace(finding, score=score, calibration="uncalibrated")
 
 
 def _with_reason(score: Score, said: str) -> Score:

@@ -2,12 +2,12 @@
 
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 from cases import CASES, REPORTS, SAVED, Case
-from conftest import ROOT
 
-PAGE = ROOT / "docs/adapters.md"
+PAGE = Path(__file__).parents[2] / "docs/adapters.md"
 TABLE = re.compile(r"(<!-- run -->\n).*?(<!-- end -->)", re.DOTALL)
 HEAD = "| what | options | numbers |\n|---|---|---|\n"
 
