@@ -15,8 +15,8 @@ from pipelines.auto import automatic
 from pipelines.basis import Basis
 from pipelines.due import due
 from pipelines.gauges import Gauges
-from pipelines.libraries import worker_python
 from pipelines.late import Late, revised
+from pipelines.libraries import worker_python
 from pipelines.monitor import Tools, run_monitor
 from pipelines.profiles import Profiles
 from pipelines.reference import References
