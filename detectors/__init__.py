@@ -8,10 +8,10 @@ from typing import Any
 from core.options import build
 
 from .outliers import OUTLIERS
-from .protocols import FieldDetector, RowDetector, RowScores
+from .protocols import ContractDetector, FieldDetector, RowDetector, RowScores
 from .univariate import UNIVARIATE
 
-__all__ = ["DETECTORS", "FieldDetector", "RowDetector", "RowScores", "make"]
+__all__ = ["DETECTORS", "ContractDetector", "FieldDetector", "RowDetector", "RowScores", "make"]
 
 DETECTORS: Mapping[str, type[FieldDetector] | type[RowDetector]] = {**UNIVARIATE, **OUTLIERS}
 

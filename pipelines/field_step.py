@@ -1,11 +1,12 @@
 """A field detector over a look: one finding for each field that window and reference share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from core.contract import Contract, Held
 from core.findings import Finding, Score
-from detectors import FieldDetector
+from detectors import ContractDetector, FieldDetector
 from pipelines.look import Pair
 from pipelines.task import ALPHA, Place, StepResult, Task
 from storage.windows import Field, Part
@@ -16,8 +17,8 @@ THREADS = 2
 
 def compare_fields(task: Task, detector: FieldDetector) -> StepResult:
     """Every field of the detector's kinds in every version and segment; alpha is shared out over all of them."""
-    tested = [field for f in task.look.fields() for field in f.window & (f.reference or set())]
-    alpha = ALPHA / max(1, sum(field.kind in detector.kinds for field in tested))
+    tested = sum(len(_tested(detector, found.window, found.reference or set())) for found in task.look.fields())
+    alpha = ALPHA / max(1, tested)
     findings: list[Finding] = []
     with ThreadPoolExecutor(THREADS) as threads:
         for pairs in task.look.pairs():
@@ -36,15 +37,33 @@ class _Comparison(NamedTuple):
 def _comparisons(pairs: Sequence[Pair], detector: FieldDetector) -> Iterator[_Comparison]:
     for window, reference in pairs:
         if reference:
-            shared = sorted(window.fields.keys() & reference.fields.keys())
-            yield from (_Comparison(window, reference, field) for field in shared if field.kind in detector.kinds)
+            for field in _tested(detector, window.fields.keys(), reference.fields.keys()):
+                yield _Comparison(window, reference, field)
+
+
+def _tested(detector: FieldDetector, window: Set[Field], reference: Set[Field]) -> list[Field]:
+    """What both hold under one kind; where the kind itself may be wrong, once what both hold under any."""
+    ours, theirs = ([field for field in side if field.kind in detector.kinds] for side in (window, reference))
+    if not isinstance(detector, ContractDetector):
+        return sorted(set(ours) & set(theirs))
+    names = {field.name for field in theirs}
+    return sorted({field.name: field for field in sorted(ours) if field.name in names}.values())
 
 
 def _compare(task: Task, detector: FieldDetector, comparison: _Comparison, alpha: float) -> Finding:
     window, reference, field = comparison
-    sides = reference.fields[field], window.fields[field]
-    score = task.call(detector.heavy, detector.compare, *sides, alpha)
+    if isinstance(detector, ContractDetector):
+        contract = task.subject.contracts.get(field.name, Contract())
+        before, after = _held(reference, field.name), _held(window, field.name)
+        score = task.call(detector.heavy, detector.check, contract, before, after, alpha)
+    else:
+        sides = reference.fields[field], window.fields[field]
+        score = task.call(detector.heavy, detector.compare, *sides, alpha)
     return task.finding(Place(window.version, window.segment, field.name, window.rows, reference.rows), score)
+
+
+def _held(part: Part, name: str) -> Held:
+    return {field.kind: values for field, values in part.fields.items() if field.name == name}
 
 
 def _without_reference(task: Task) -> list[Finding]:

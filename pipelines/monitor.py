@@ -3,16 +3,18 @@
 import hashlib
 import logging
 import platform
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
 from typing import NamedTuple
 
-from core.config import MonitorConfig, StepConfig, model_key
+from core.config import Config, MonitorConfig, StepConfig, model_key
+from core.contract import Contract
 from core.errors import StoreError, TidemarkError
 from core.findings import Run, Score, Window
+from core.records import ModelKey
 from core.tracing import span
 from pipelines.look import Look, Side, Sides
 from pipelines.reference import Reference
@@ -34,6 +36,7 @@ class Tools:
     """What running a monitor takes. `modules` makes a step's detector or explainer from its configuration.
 
     `most_cells`: values that window and reference may each hold in memory; of larger ones some fields at a time.
+    `config`: where models are declared.
     """
 
     engine: Engine
@@ -42,6 +45,11 @@ class Tools:
     clock: Callable[[], datetime]
     modules: Callable[[StepConfig], Module] = module
     most_cells: int = CELLS
+    config: Config = field(default_factory=Config)
+
+    def contracts(self, model: ModelKey) -> dict[str, Contract]:
+        """What is declared of the model's fields."""
+        return {name: declared.contract for name, declared in self.config.model(model).fields.items()}
 
 
 class _Results(NamedTuple):
@@ -58,7 +66,9 @@ def run_monitor(tools: Tools, monitor: MonitorConfig, window: Window, reference:
     steps found is kept. StoreError passes.
     """
     started = tools.clock()
-    subject = Subject(_run_id(monitor, window, reference), monitor, model_key(monitor.model), window)
+    model = model_key(monitor.model)
+    contracts = tools.contracts(model)
+    subject = Subject(_run_id(monitor, window, reference, contracts), monitor, model, window, contracts)
     if reference:
         rows = Side(of_window(subject.model, window), DirectReader(tools.engine))
         tags = [segment.removeprefix("tags.") for segment in monitor.segments]
@@ -135,10 +145,20 @@ def _outcome(subject: Subject, results: _Results, ended: _Run) -> Outcome:
     )
 
 
-def _run_id(monitor: MonitorConfig, window: Window, reference: Reference | None) -> str:
+def _run_id(
+    monitor: MonitorConfig, window: Window, reference: Reference | None, contracts: Mapping[str, Contract]
+) -> str:
     asked = (monitor.name, monitor.model, monitor.segments, monitor.steps)
-    made_of = (asked, window, reference.name if reference else "")
+    made_of = (asked, window, reference.name if reference else "", *_said(contracts))
     return hashlib.blake2b(repr(made_of).encode(), digest_size=16).hexdigest()
+
+
+def _said(contracts: Mapping[str, Contract]) -> tuple[str, ...]:
+    """The same words for the same contracts, in every process."""
+    return tuple(
+        f"{name} {contract.kind} {contract.range} {sorted(contract.categories or ())}"
+        for name, contract in sorted(contracts.items())
+    )
 
 
 @cache

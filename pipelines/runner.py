@@ -50,7 +50,7 @@ class Runner:
         self._engine, self._config, self._clock = engine, config, clock
         self._gauges = Gauges(metrics)
         self._worker = Worker()
-        self._tools = Tools(engine, self._worker, predictor, clock)
+        self._tools = Tools(engine, self._worker, predictor, clock, config=config)
         self._references = References(engine, config)
         self._last: dict[str, Run] | None = None
         self._waiting: dict[str, str] = {}
