@@ -16,7 +16,7 @@ from collectors.collector import Accepted, Collector, Cut
 from collectors.duplicates import Told
 from collectors.fairness import FAIR_FROM, FairShare
 from collectors.into import Frames
-from collectors.items import Halves, Item, Letters, Rows
+from collectors.items import Halves, Item, Labels, Letters, Rows
 from collectors.journal import frames_of, holds_halves, read_frame
 from collectors.ledger import Entry, Tally
 from collectors.note import Note, read, written
@@ -170,6 +170,8 @@ class Intake:
         collector = self._collector
         if isinstance(item, Rows):
             return collector.told_rows(told or collector.tell(item.batch, item.new), item.fields)
+        if isinstance(item, Labels):
+            return collector.labels(item.batch)
         if isinstance(item, Halves):
             for half in item.halves:
                 collector.half(half, before)

@@ -9,6 +9,7 @@ from storage.engine import Engine
 # The column whose age counts.
 TABLES = {
     "predictions": "time",
+    "labels": "time",
     "halves": "received",
     "dead_letters": "received",
     "dead_letter_replays": "time",

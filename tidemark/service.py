@@ -108,6 +108,7 @@ class Parts:
             api=self._api(clickhouse is not None),
             events=collecting.events if collecting else None,
             rows=collecting.rows if collecting else None,
+            labels=collecting.labels if collecting else None,
             taps=collecting.taps if collecting else None,
             clickhouse=clickhouse,
         )
