@@ -1,8 +1,9 @@
 """What steps find and what a run records."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 FindingKind = Literal["drift", "outlier", "schema"]
 
@@ -54,7 +55,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Run:
-    """One monitor over one window: the lineage of its findings."""
+    """One monitor over one window: the lineage of its findings.
+
+    `revision` counts how often rows came late and the window was run again; `states` is the newest revision of the
+    profiles of its minutes that the run can have seen.
+    """
 
     id: str
     monitor: str
@@ -68,6 +73,8 @@ class Run:
     reference: str = ""
     reason: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    revision: int = 0
+    states: int = 0
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,34 @@ class RowScore:
     run: str
     score: float
     threshold: float
+
+
+@dataclass(frozen=True)
+<<<<<<< HEAD
+class DetectorState:
+    """What a sequential detector remembers after a window: `state` is what JSON can hold.
+
+    `configuration` names the detector with its options and the reference it began with.
+    """
+
+    monitor: str
+    step: str
+    configuration: str
+    version: str
+    field: str
+    window_end: datetime
+    state: Mapping[str, Any]
+=======
+class Report:
+    """A library's own HTML about one step of a run; `constant` are long parts of it that every report repeats."""
+
+    run: str
+    step: str
+    version: str
+    namespace: str
+    html: str
+    constant: tuple[str, ...] = ()
+>>>>>>> main
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,17 @@ from typing import Any
 
 from core.options import build
 
+<<<<<<< HEAD
 from .multivariate import MULTIVARIATE
+=======
+from . import adapters
+>>>>>>> main
 from .outliers import OUTLIERS
 from .protocols import FieldDetector, JointDetector, JointScore, RowDetector, RowScores, StreamDetector, StreamScores
 from .sequential import SEQUENTIAL
 from .univariate import UNIVARIATE
 
+<<<<<<< HEAD
 __all__ = [
     "DETECTORS",
     "Detector",
@@ -25,6 +30,9 @@ __all__ = [
     "StreamScores",
     "make",
 ]
+=======
+__all__ = ["DETECTORS", "FieldDetector", "RowDetector", "RowScores", "adapters", "make"]
+>>>>>>> main
 
 Detector = FieldDetector | RowDetector | JointDetector | StreamDetector
 DETECTORS: Mapping[str, type[Detector]] = {**UNIVARIATE, **OUTLIERS, **MULTIVARIATE, **SEQUENTIAL}

@@ -6,11 +6,20 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from core.findings import Explanation, Finding, RowScore, RowSpan, Run, Window
+<<<<<<< HEAD
+from core.findings import DetectorState, Explanation, Finding, RowScore, RowSpan, Run, Window
+=======
+from core.findings import Explanation, Finding, Report, RowScore, RowSpan, Run, Window
+>>>>>>> main
 from core.records import TIME
 from core.times import EPOCH
 from storage.columns import STRINGS
 from storage.engine import Engine
+<<<<<<< HEAD
+from storage.states import save_states
+=======
+from storage.reports import save_reports
+>>>>>>> main
 
 # Types that Arrow would not infer from the values alone.
 _TYPES = {
@@ -19,6 +28,7 @@ _TYPES = {
     **dict.fromkeys(("window_start", "window_end", "started", "finished", "first_received", "last_received"), TIME),
     **dict.fromkeys(("values", "errors"), pa.map_(pa.string(), pa.float64())),
     "versions": STRINGS,
+    "states": pa.uint64(),
 }
 
 
@@ -29,6 +39,11 @@ class Outcome(NamedTuple):
     findings: Sequence[Finding] = ()
     scores: Sequence[RowScore] = ()
     explanations: Sequence[Explanation] = ()
+<<<<<<< HEAD
+    states: Sequence[DetectorState] = ()
+=======
+    reports: Sequence[Report] = ()
+>>>>>>> main
 
 
 def save(engine: Engine, outcome: Outcome) -> None:
@@ -36,6 +51,11 @@ def save(engine: Engine, outcome: Outcome) -> None:
     _insert(engine, "results", (_result_row(finding) for finding in outcome.findings))
     _insert(engine, "scores", (vars(score) for score in outcome.scores))
     _insert(engine, "explanations", (_explanation_row(e) for e in outcome.explanations))
+<<<<<<< HEAD
+    save_states(engine, outcome.states)
+=======
+    save_reports(engine, outcome.reports)
+>>>>>>> main
     _insert(engine, "runs", [_run_row(outcome.run)])
 
 
