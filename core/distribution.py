@@ -74,6 +74,21 @@ class Distribution:
         away *= away
         return float(np.sqrt(away @ self.counts / self.heights[-1]))
 
+    @cached_property
+    def mean_squares(self) -> tuple[float, float, float]:
+        """Sums of z², z (z² - 1) and (z² - 1)² over the rows, z = (value - mean) / deviation of a `num` field, times
+        their squared shares of all that have a value: how far mean and deviation vary from sample to sample.
+        """
+        z = (self.values - self.mean) / self.deviation
+        parts = self.counts if self.squares is None else self.squares
+        known = self.heights[-1]
+        scale = 1 / known**2 if self.squares is not None else self.total / (known**2 * self.effective_rows)
+        squares = z * z
+        first = float(squares @ parts)
+        squares -= 1
+        z *= squares
+        return first * scale, float(z @ parts) * scale, float((squares * squares) @ parts) * scale
+
     @classmethod
     def of_numbers(cls, values: Floats, weights: Floats | None = None, missing: float = 0.0) -> "Distribution":
         """From numbers in any order, shape (n,); NaN counts as missing. `weights` has the same shape, none negative."""

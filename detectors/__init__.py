@@ -9,10 +9,10 @@ from core.options import build
 
 from . import adapters
 from .outliers import OUTLIERS
-from .protocols import FieldDetector, RowDetector, RowScores
+from .protocols import ContractDetector, FieldDetector, RowDetector, RowScores
 from .univariate import UNIVARIATE
 
-__all__ = ["DETECTORS", "FieldDetector", "RowDetector", "RowScores", "adapters", "make"]
+__all__ = ["DETECTORS", "ContractDetector", "FieldDetector", "RowDetector", "RowScores", "adapters", "make"]
 
 DETECTORS: Mapping[str, type[FieldDetector] | type[RowDetector]] = {**UNIVARIATE, **OUTLIERS}
 

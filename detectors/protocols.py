@@ -6,6 +6,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from core.contract import Contract, Held
 from core.distribution import Distribution, Floats, Kind
 from core.findings import Score
 
@@ -25,6 +26,17 @@ class FieldDetector(Protocol):
         `alpha` is the probability of a false alarm allowed for this one comparison, 0..1, corrections for several
         fields already made. The score is above the threshold exactly when the p-value is below alpha; a threshold
         given as an option comes without a p-value.
+        """
+
+
+@runtime_checkable
+class ContractDetector(FieldDetector, Protocol):
+    """A FieldDetector that also looks at what the field is declared to be; `compare` is `check` without that."""
+
+    def check(self, contract: Contract, reference: Held, window: Held, alpha: float) -> Score:
+        """As `compare`, of a field under all the kinds that rows hold it under.
+
+        What is declared allows no exception: any row beyond it fires, with a p-value of 0, else it is 1.
         """
 
 

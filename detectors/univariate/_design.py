@@ -14,6 +14,7 @@ from core.distribution import Distribution, Floats, summed
 from ._bins import Counts
 
 _POINTS = 512  # where the variance of a curve is looked at: it changes slowly from one to the next
+_PAIRS = 128  # where a variance is looked at between any two
 _ORDINARY_ROWS = 10.0  # as many as a bin should have for its statistics to be trusted, see `_bins.py`
 
 
@@ -99,6 +100,16 @@ def curve_effect(reference: Distribution, window: Distribution) -> float:
     return max(4 * largest / (1 / reference.effective_rows + 1 / window.effective_rows), 1.0)
 
 
+def interval_effect(reference: Distribution, window: Distribution) -> float:
+    """The same for the share of rows between any two values, which Kuiper's law is of."""
+    if reference.squares is None and window.squares is None:
+        return 1.0
+    points = np.unique(np.concatenate([_some(reference.values, _PAIRS), _some(window.values, _PAIRS)]))
+    largest = sum(_interval_variance(side, points) for side in (reference, window))
+    even = 1 / reference.effective_rows + 1 / window.effective_rows
+    return max(4 * float(np.max(largest)) / even, 1.0)
+
+
 def _variances(counts: Floats, variances: Floats, even: Floats) -> Floats:
     """Of one side's shares; `even` are those that even weights have when nothing has changed."""
     if np.allclose(variances * counts.sum() ** 2, counts, rtol=1e-9, atol=0):
@@ -106,8 +117,8 @@ def _variances(counts: Floats, variances: Floats, even: Floats) -> Floats:
     return np.where(counts > 0, variances, even)
 
 
-def _some(values: Floats) -> Floats:
-    return values[np.unique(np.linspace(0, len(values) - 1, min(len(values), _POINTS)).astype(np.int64))]
+def _some(values: Floats, most: int = _POINTS) -> Floats:
+    return values[np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).astype(np.int64))]
 
 
 def _curve_variance(numbers: Distribution, points: Floats) -> Floats:
@@ -117,4 +128,15 @@ def _curve_variance(numbers: Distribution, points: Floats) -> Floats:
     known, missing = numbers.variances
     below = summed(known)[at] + missing
     variance: Floats = below * (1 - 2 * share) + share**2 / numbers.effective_rows
+    return variance
+
+
+def _interval_variance(numbers: Distribution, points: Floats) -> Floats:
+    """Of the shares of rows between any two of the points, and beyond them: (points + 2, points + 2)."""
+    at = np.searchsorted(numbers.values, points, "right")
+    known, missing = numbers.variances
+    share = np.concatenate([[0.0], (numbers.heights[at] + numbers.missing) / numbers.total])
+    below = np.concatenate([[0.0], summed(known)[at] + missing])
+    part, weight = np.abs(share[:, None] - share), np.abs(below[:, None] - below)
+    variance: Floats = weight * (1 - 2 * part) + part**2 / numbers.effective_rows
     return variance

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,11 @@ from core.findings import Score
 
 from ._bins import Counts, by_value
 from ._design import Law, chi_squared_law, effects
-from ._verdicts import effect, remark, undecidable
+from ._detectable import detectable
+from ._divergences import needed
+from ._roots import crossing
+from ._shares import share_tail
+from ._verdicts import Judged, undecidable, verdict
 
 # Rows to expect in each cell for the chi-squared law to hold (Cochran 1952, Ann. Math. Stat. 23, 315-345).
 _FEWEST_ROWS = 5
@@ -24,7 +28,8 @@ class ChiSquared:
     Missing is a category, and so is one that only one side holds. Where each cell expects five rows or more, the
     p-value is that of SciPy's `chi2_contingency(correction=False)`. Rarer categories make X² vary more than the
     chi-squared law says: then a multiple of a chi-squared variable is used, with the mean and variance X² has over
-    all ways to deal the same rows out to the two sides (Dawson 1954, Biometrika 41, 280).
+    all ways to deal the same rows out to the two sides (Dawson 1954, Biometrika 41, 280); and no p-value is below the
+    probability that one category alone does it, which for rare ones exceeds any chi-squared law.
     Effect: total variation distance.
 
     >>> reference = Distribution.of_categories(["de", "fr"], [500, 500])
@@ -44,15 +49,50 @@ class ChiSquared:
         if null is None:
             return Score(None, None, reason="every category occurs only once: nothing repeats that could change")
         statistic, rows = _pearson(counts), float(counts.reference.sum() + counts.window.sum())
-        threshold = math.sqrt(null.critical_value(alpha) / rows)
-        why = remark(reference, window, threshold < 1)
-        return Score(math.sqrt(statistic / rows), threshold, null.p_value(statistic), effect(reference, window), why)
+        rare = _Rare.of(counts)
+        critical = rare.critical_value(alpha, null.critical_value(alpha))
+        threshold = math.sqrt(critical / rows)
+        shown = detectable(reference, window, lambda r, w: _pearson(by_value(r, w)), needed(null, critical))
+        judged = Judged(
+            math.sqrt(statistic / rows),
+            threshold,
+            max(null.p_value(statistic), rare.p_value(statistic)),
+            shown,
+            threshold < 1,
+        )
+        return verdict(reference, window, judged)
 
 
 def _pearson(counts: Counts) -> float:
     n, m = counts.reference.sum(), counts.window.sum()
     difference = counts.reference / n - counts.window / m
     return float((difference**2 / (counts.reference + counts.window)).sum() * n * m)
+
+
+class _Rare(NamedTuple):
+    """The probability that one rare category, against all others, alone makes X² as large: hypergeometric, added up."""
+
+    share: Floats
+    rows: tuple[Floats, Floats]
+
+    @classmethod
+    def of(cls, counts: Counts) -> "_Rare":
+        n, m = float(counts.reference.sum()), float(counts.window.sum())
+        share, effect = (counts.reference + counts.window) / (n + m), effects(counts)
+        rare = share * min(n, m) < _FEWEST_ROWS
+        return cls(share[rare], (n / effect[rare], m / effect[rare]))
+
+    def p_value(self, statistic: float) -> float:
+        if not statistic > 0:
+            return 0.0
+        n, m = self.rows
+        differences = np.sqrt(statistic * self.share * (1 - self.share) * (1 / n + 1 / m))
+        both = share_tail(differences, self.share, n, m) + share_tail(differences, self.share, m, n)
+        return min(float(both.sum()), 1.0)
+
+    def critical_value(self, alpha: float, least: float) -> float:
+        """The statistic from which on the probability is below alpha, `least` or more."""
+        return crossing(self.p_value, alpha, (least, least * 1e6)) if len(self.share) else least
 
 
 def _null(counts: Counts) -> Law | None:

@@ -10,9 +10,9 @@ from pydantic import Field
 from core.distribution import Distribution, Kind
 from core.findings import Score
 
-from ._bins import FEWEST_ROWS, Counts, binned
-from ._design import chi_squared_law
-from ._verdicts import effect, remark, undecidable
+from ._bins import Counts
+from ._design import Law, chi_squared_law
+from ._divergences import Divergence, Options, compare, shares
 
 # Where p and q differ little, the divergence in bits is 1 / (8 ln 2) times the sum of (p - q)² / mean (Lin 1991,
 # IEEE Trans. Inf. Theory 37, 145-151, by expansion), and Pearson's X² is nm / (n + m) times the same sum.
@@ -41,17 +41,13 @@ class JensenShannon:
     heavy: ClassVar[bool] = False
 
     def compare(self, reference: Distribution, window: Distribution, alpha: float) -> Score:
-        if undecided := undecidable(reference, window, self.kinds, rows=2 * FEWEST_ROWS):
-            return undecided
-        counts = binned(reference, window, self.bins)
-        divergence, change = _divergence_bits(counts), effect(reference, window)
-        if self.threshold is not None:
-            return Score(math.sqrt(divergence), self.threshold, None, change, remark(reference, window))
-        excess = 1 + _excess(counts) / max(len(counts.reference) - 1, 1)
-        law = chi_squared_law(counts).times(excess / (counts.harmonic_rows * _BITS_TO_PEARSON))
-        threshold = math.sqrt(law.critical_value(alpha))
-        why = remark(reference, window, threshold < 1)
-        return Score(math.sqrt(divergence), threshold, law.p_value(divergence), change, why)
+        return compare((reference, window), _DIVERGENCE, Options(self.bins, self.threshold), alpha)
+
+
+def _null(counts: Counts) -> Law:
+    # Twice what the mean is off by: the variance is off by more.
+    excess = 1 + 2 * _excess(counts) / max(len(counts.reference) - 1, 1)
+    return chi_squared_law(counts).times(excess / (counts.harmonic_rows * _BITS_TO_PEARSON))
 
 
 def _excess(counts: Counts) -> float:
@@ -67,7 +63,10 @@ def _excess(counts: Counts) -> float:
 def _divergence_bits(counts: Counts) -> float:
     from scipy.special import rel_entr
 
-    p, q = counts.reference / counts.reference.sum(), counts.window / counts.window.sum()
+    p, q = shares(counts)
     middle = (p + q) / 2
     # Rounding leaves -1e-17 for equal p and q.
     return min(max(float((rel_entr(p, middle) + rel_entr(q, middle)).sum() / (2 * math.log(2))), 0.0), 1.0)
+
+
+_DIVERGENCE = Divergence(_divergence_bits, _null, root=True, highest=1.0)

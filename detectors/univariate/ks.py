@@ -1,5 +1,6 @@
 """The Kolmogorov-Smirnov test of two samples."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -10,8 +11,9 @@ from core.distribution import Distribution, Floats, Kind
 from core.findings import Score
 
 from ._design import curve_effect
+from ._detectable import detectable, of_largest
 from ._kolmogorov import critical_value, p_value
-from ._verdicts import effect, remark, undecidable
+from ._verdicts import Judged, undecidable, verdict
 
 Indices = NDArray[np.intp]
 
@@ -45,8 +47,10 @@ class KS:
         sizes = reference.effective_rows / effect_of_weights, window.effective_rows / effect_of_weights
         statistic = largest_difference(reference, window)
         threshold = critical_value(alpha, *sizes)
-        why = remark(reference, window, threshold < 1)
-        return Score(statistic, threshold, p_value(statistic, *sizes), effect(reference, window), why)
+        needed = of_largest(threshold, math.sqrt(1 / sizes[0] + 1 / sizes[1]))
+        shown = detectable(reference, window, largest_difference, needed)
+        judged = Judged(statistic, threshold, p_value(statistic, *sizes), shown, threshold < 1)
+        return verdict(reference, window, judged)
 
 
 def largest_difference(one: Distribution, other: Distribution) -> float:

@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from core.distribution import Distribution, Floats, Kind
+from core.distribution import Distribution, Kind
 from core.findings import Score
 
-from ._bins import FEWEST_ROWS, Counts, binned
-from ._design import chi_squared_law
-from ._verdicts import effect, remark, undecidable
+from ._bins import Counts
+from ._design import Law, chi_squared_law
+from ._divergences import Divergence, Options, compare, padded
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,16 @@ class PSI:
     heavy: ClassVar[bool] = False
 
     def compare(self, reference: Distribution, window: Distribution, alpha: float) -> Score:
-        if undecided := undecidable(reference, window, self.kinds, rows=2 * FEWEST_ROWS):
-            return undecided
-        counts = binned(reference, window, self.bins)
-        index, change = _index(*_shares(counts)), effect(reference, window)
-        if self.threshold is not None:
-            return Score(index, self.threshold, None, change, remark(reference, window))
-        law = chi_squared_law(counts).times(1 / counts.harmonic_rows)
-        return Score(index, law.critical_value(alpha), law.p_value(index), change, remark(reference, window))
+        return compare((reference, window), _DIVERGENCE, Options(self.bins, self.threshold), alpha)
 
 
-def _index(p: Floats, q: Floats) -> float:
+def _between(counts: Counts) -> float:
+    p, q = padded(counts)
     return float(((q - p) * np.log(q / p)).sum())
 
 
-def _shares(counts: Counts) -> tuple[Floats, Floats]:
-    n, m = counts.reference.sum(), counts.window.sum()
-    added = 0.5 / min(n, m)
-    total = 1 + added * len(counts.reference)
-    return (counts.reference / n + added) / total, (counts.window / m + added) / total
+def _null(counts: Counts) -> Law:
+    return chi_squared_law(counts).times(1 / counts.harmonic_rows)
+
+
+_DIVERGENCE = Divergence(_between, _null)

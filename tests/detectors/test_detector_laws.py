@@ -18,10 +18,28 @@ from detectors import DETECTORS, FieldDetector, RowDetector, make
 MADE = {name: make(name) for name in DETECTORS}
 FIELD = [pytest.param(d, kind, id=f"{n}-{kind}") for n, d in MADE.items() if hasattr(d, "kinds") for kind in d.kinds]
 ROW = [pytest.param(d, id=n) for n, d in MADE.items() if not hasattr(d, "kinds")]
+# What is not under a law that nearly all are under; each of these has tests of its own.
+UNBOUNDED = {"anderson_darling", "cramer_von_mises", "energy_distance", "g_test", "kullback_leibler", "psi"}
+UNBOUNDED |= {"wasserstein", "welch_t"}
+OF_VALUES = {"energy_distance", "wasserstein", "welch_t"}  # not of ranks or shares: missing and infinite have none
+OF_SHARES = {"missing_rate", "range_violations", "type_violations", "unseen_categories"}
 ALPHAS = st.sampled_from([0.2, 0.05, 0.05 / 30, 1e-6])
 
 cells = st.sampled_from([0.0, 1.0, 2.0, np.inf, -np.inf, np.nan, 1e300, -1e300]) | st.floats(allow_nan=False)
 weights = st.floats(0.01, 1000.0)
+
+
+def name_of(detector):
+    return next(name for name, made in MADE.items() if made is detector)
+
+
+def without(*names):
+    """Cases of all field detectors but these."""
+    return [case for case in FIELD if name_of(case.values[0]) not in names]
+
+
+def of_numbers(rows):
+    return distribution("num", rows)
 
 
 def distribution(kind, rows, weights=None):
@@ -66,7 +84,7 @@ def test_an_unknown_option_is_refused_by_name(name):
 
 @pytest.mark.parametrize(("detector", "kind"), FIELD)
 def test_any_two_distributions_are_compared_consistently_and_twice_alike(detector, kind):
-    @settings(deadline=None, max_examples=150)
+    @settings(deadline=None, max_examples=60)
     @given(distributions(kind), distributions(kind), ALPHAS)
     def law(reference, window, alpha):
         score = detector.compare(reference, window, alpha)
@@ -74,17 +92,19 @@ def test_any_two_distributions_are_compared_consistently_and_twice_alike(detecto
         if score.score is None:
             assert score.reason and (score.threshold, score.p_value, score.effect) == (None, None, None)
             return
-        assert 0 <= score.score <= (np.inf if detector == MADE["psi"] else 1 + 1e-12)
+        assert 0 <= score.score <= (1e300 if name_of(detector) in UNBOUNDED else 1 + 1e-12)
         assert 0 <= score.p_value <= 1 and score.threshold > 0
         assert score.fired == (score.p_value < alpha)
-        assert score.effect is None or np.isfinite(score.effect)
+        low, high = score.interval or (score.effect, score.effect)
+        assert score.effect is None or (np.isfinite([low, high]).all() and low <= score.effect <= high)
+        assert score.detectable is None or 0 <= score.detectable < np.inf
 
     law()
 
 
 @pytest.mark.parametrize(("detector", "kind"), FIELD)
 def test_what_has_not_changed_never_fires(detector, kind):
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=30)
     @given(distributions(kind), ALPHAS)
     def law(reference, alpha):
         score = detector.compare(reference, reference, alpha)
@@ -94,13 +114,41 @@ def test_what_has_not_changed_never_fires(detector, kind):
     law()
 
 
-@pytest.mark.parametrize(("detector", "kind"), FIELD)
+@pytest.mark.parametrize(("detector", "kind"), without("fisher", "missing_rate", "type_violations"))
 def test_a_gross_shift_fires(detector, kind):
     rows = np.random.default_rng(0).integers(0, 8, 400).astype(float)
-    assert detector.compare(distribution(kind, rows), distribution(kind, rows + 6), 0.001).fired
+    score = detector.compare(distribution(kind, rows), distribution(kind, rows + 6), 0.001)
+    assert score.fired and score.interval and score.interval[0] > 0.2
+    assert 0 < score.detectable < score.effect
 
 
-@pytest.mark.parametrize(("detector", "kind"), FIELD)
+@pytest.mark.parametrize(("detector", "kind"), [case for case in FIELD if case.values[1] == "num"])
+@pytest.mark.parametrize("shape", ["normal", "few"])
+def test_the_unit_of_numbers_does_not_matter(detector, kind, shape):
+    random = np.random.default_rng(4)
+    reference, window = random.normal(size=80), random.normal(0.5, 1, 50)
+    if shape == "few":
+        reference, window = reference.round(), window.round()
+    one, other = (
+        detector.compare(*(distribution("num", side * scale + shift) for side in (reference, window)), 0.01)
+        for scale, shift in ((1.0, 0.0), (4.0, 256.0))
+    )
+    assert one.p_value == pytest.approx(other.p_value, rel=1e-6)
+    assert one.score / one.threshold == pytest.approx(other.score / other.threshold, rel=1e-6)
+    assert one.effect == pytest.approx(other.effect, rel=1e-6)
+    assert (one.detectable or 0) == pytest.approx(other.detectable or 0, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(OF_VALUES))
+def test_distances_and_means_leave_missing_values_out_and_say_where_there_is_nothing_to_measure(name):
+    rows, gaps = np.arange(60.0), np.append(np.arange(60.0), np.full(30, np.nan))
+    whole, part = (MADE[name].compare(of, distribution("num", rows + 9), 0.05) for of in map(of_numbers, (rows, gaps)))
+    assert (part.score, part.p_value) == pytest.approx((whole.score, whole.p_value), rel=1e-9)
+    for bad, said in (([np.nan] * 9, "missing in the window"), ([1.0, 2.0, np.inf], "infinite")):
+        assert said in MADE[name].compare(of_numbers(rows), of_numbers(np.array(bad)), 0.05).reason
+
+
+@pytest.mark.parametrize(("detector", "kind"), without("fisher", *OF_VALUES, *OF_SHARES - {"missing_rate"}))
 def test_values_that_go_missing_fire(detector, kind):
     rows = np.random.default_rng(0).integers(0, 8, 400).astype(float)
     gaps = np.where(np.arange(400) % 3, rows, np.nan)
@@ -122,16 +170,18 @@ def test_no_row_and_one_row_are_undecidable_with_a_reason(detector, kind, few):
 def test_a_constant_that_stays_scores_zero_and_says_so(detector, kind, value):
     constant = distribution(kind, np.full(50, value))
     score = detector.compare(constant, constant, 0.05)
-    assert score.score == 0 and not score.fired and score.reason
+    assert not score.score and not score.fired and score.reason
+    if name_of(detector) not in OF_VALUES | OF_SHARES:
+        assert score.score == 0
 
 
-@pytest.mark.parametrize(("detector", "kind"), FIELD)
+@pytest.mark.parametrize(("detector", "kind"), without("welch_t", *OF_SHARES))
 def test_a_constant_that_moves_fires(detector, kind):
     score = detector.compare(distribution(kind, np.full(50, 3.0)), distribution(kind, np.full(50, 4.0)), 0.001)
     assert score.fired and "constant" in score.reason
 
 
-@pytest.mark.parametrize(("detector", "kind"), FIELD)
+@pytest.mark.parametrize(("detector", "kind"), without("type_violations"))
 def test_numbers_against_categories_are_undecidable(detector, kind):
     one, other = distribution("num", np.arange(50.0)), distribution("cat", np.arange(50.0))
     assert detector.compare(one, other, 0.05).reason == "the reference holds numbers, the window categories"
@@ -140,7 +190,7 @@ def test_numbers_against_categories_are_undecidable(detector, kind):
 @pytest.mark.parametrize(("detector", "kind"), FIELD)
 @pytest.mark.parametrize(("reference_rows", "window_rows"), [(60, 60), (400, 100)])
 def test_false_alarms_are_not_above_nominal_on_fields(detector, kind, reference_rows, window_rows):
-    random, alarms, trials = np.random.default_rng(7), 0, 300
+    random, alarms, trials = np.random.default_rng(7), 0, 100
     for _ in range(trials):
         reference, window = random.normal(size=reference_rows), random.normal(size=window_rows)
         if kind == "cat":

@@ -11,6 +11,7 @@ import pytest
 
 from core.distribution import Distribution
 from detectors import make
+from detectors.univariate import UNIVARIATE
 
 KEPT = {
     "a tenth of all": lambda random, values: np.full(len(values), 0.1),
@@ -22,8 +23,9 @@ KEPT = {
 }
 KISH_IS_NOT_ENOUGH = list(KEPT)[4:]
 NUM, CAT = ("ks", "psi", "jensen_shannon"), ("chi_squared",)
-ROWS, TRIALS = 2000, 2000
-# Of 2000 trials at 5 %: three standard deviations above.
+OF_TEXT = (*CAT, "fisher", "g_test", "unseen_categories")
+ROWS, TRIALS = 2000, 1000
+# Of 1000 trials at 5 %: three standard deviations above.
 MOST_ALARMS = 0.05 + 3 * (0.05 * 0.95 / TRIALS) ** 0.5
 
 
@@ -37,7 +39,7 @@ def sampled(random, kept, rows=ROWS, mean=0.0):
 
 def distribution(name, values, weights):
     """Numbers, or five categories of them."""
-    if name in NUM:
+    if name not in OF_TEXT:
         return Distribution.of_numbers(values, weights)
     numbers = Distribution.of_numbers(np.clip(np.floor(values + 2.5), 0, 4), weights)
     return replace(numbers, values=np.array([f"{value:.0f}" for value in numbers.values], dtype=object))
@@ -81,6 +83,12 @@ def test_weighted_counts_taken_for_rows_would_be_caught(name):
 @pytest.mark.parametrize("name", (*NUM, *CAT))
 def test_effective_rows_alone_would_be_caught(name, kept):
     assert alarms(name, kept, lambda rows: replace(rows, squares=None)) > MOST_ALARMS
+
+
+@pytest.mark.parametrize("kept", ["errors whole", "gold customers whole, who are half of them"])
+@pytest.mark.parametrize("name", [name for name in UNIVARIATE if name not in (*NUM, *CAT)])
+def test_nor_any_of_the_others(name, kept):
+    assert alarms(name, kept, trials=120) <= 0.05 + 3 * (0.05 * 0.95 / 120) ** 0.5
 
 
 @pytest.mark.parametrize("kept", KEPT)
