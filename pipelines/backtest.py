@@ -72,7 +72,9 @@ class Backtest:
         self._worker = Worker()
         self._outside = Worker(python=worker_python()) if worker_python() else self._worker
         basis = KeptBasis(engine, config, self._clock)
-        self._tools = Tools(engine, self._worker, _no_model, self._clock, outside=self._outside, basis=basis)
+        self._tools = Tools(
+            engine, self._worker, _no_model, self._clock, config=config, outside=self._outside, basis=basis
+        )
         self._references = References(engine, config, basis)
 
     def close(self) -> None:

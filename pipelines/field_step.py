@@ -1,13 +1,14 @@
 """A field detector over a look: one finding for each field that window and reference share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
+from core.contract import Contract, Held
 from core.distribution import Distribution
 from core.findings import Finding, Score
-from detectors import FieldDetector
+from detectors import ContractDetector, FieldDetector
 from pipelines.calibrating import Key, calibrated
 from pipelines.calibration import FEWEST_BLOCKS, Calibration, Level, Sides, critical, decide
 from pipelines.look import THREADS, Pair
@@ -18,8 +19,8 @@ from storage.windows import Field, Part
 
 def compare_fields(task: Task, detector: FieldDetector) -> StepResult:
     """Every field of the detector's kinds in every version and segment; alpha is shared out over all of them."""
-    tested = [field for f in task.look.fields() for field in f.window & (f.reference or set())]
-    bar = _bar(task, detector, max(1, sum(field.kind in detector.kinds for field in tested)))
+    tested = sum(len(_tested(detector, found.window, found.reference or set())) for found in task.look.fields())
+    bar = _bar(task, detector, max(1, tested))
     findings: list[Finding] = []
     with ThreadPoolExecutor(THREADS) as threads:
         for pairs in task.look.pairs():
@@ -41,6 +42,8 @@ def _bar(task: Task, detector: FieldDetector, comparisons: int) -> _Bar:
     alpha, history = task.allowance.alpha, task.history
     law = Level(alpha / comparisons, 0.0)
     lacks = history.lacks or ("a detector in a process of its own is not tried on blocks" if detector.heavy else "")
+    if isinstance(detector, ContractDetector):
+        lacks = "what is declared, or the reference's own range and kinds, is not tried on blocks"
     if not task.allowance.declared or lacks:
         return _Bar(law, None, lacks)
     made_of = repr((task.step, history.name, task.look.segments))
@@ -62,12 +65,23 @@ class _Comparison(NamedTuple):
 def _comparisons(pairs: Sequence[Pair], detector: FieldDetector) -> Iterator[_Comparison]:
     for window, reference in pairs:
         if reference:
-            shared = sorted(window.fields.keys() & reference.fields.keys())
-            yield from (_Comparison(window, reference, field) for field in shared if field.kind in detector.kinds)
+            for field in _tested(detector, window.fields.keys(), reference.fields.keys()):
+                yield _Comparison(window, reference, field)
+
+
+def _tested(detector: FieldDetector, window: Set[Field], reference: Set[Field]) -> list[Field]:
+    """What both hold under one kind; where the kind itself may be wrong, once what both hold under any."""
+    ours, theirs = ([field for field in side if field.kind in detector.kinds] for side in (window, reference))
+    if not isinstance(detector, ContractDetector):
+        return sorted(set(ours) & set(theirs))
+    names = {field.name for field in theirs}
+    return sorted({field.name: field for field in sorted(ours) if field.name in names}.values())
 
 
 def _compare(task: Task, detector: FieldDetector, comparison: _Comparison, bar: _Bar) -> Finding:
     window, reference, field = comparison
+    if isinstance(detector, ContractDetector):
+        return _check(task, detector, comparison, bar)
     sides = Sides(reference.fields[field], window.fields[field])
     margin = bar.calibration.margins.get(Key(window.segment, field)) if bar.calibration else None
     if margin:
@@ -79,10 +93,24 @@ def _compare(task: Task, detector: FieldDetector, comparison: _Comparison, bar: 
     return task.decided(task.finding(place, score), unit(task.step.use, field.kind), bar.level.alpha, lacks)
 
 
+def _check(task: Task, detector: ContractDetector, comparison: _Comparison, bar: _Bar) -> Finding:
+    window, reference, field = comparison
+    contract = task.subject.contracts.get(field.name, Contract())
+    before, after = _held(reference, field.name), _held(window, field.name)
+    score = task.call(detector.heavy, detector.check, contract, before, after, bar.level.alpha)
+    place = Place(window.version, window.segment, field.name, window.rows, reference.rows)
+    place = place._replace(**_basis(*before.values(), *after.values()))
+    return task.decided(task.finding(place, score), unit(task.step.use, field.kind), bar.level.alpha, bar.lacks)
+
+
 def _basis(*sides: Distribution) -> dict[str, Any]:
     """Each side's curve may be off by its own error, and the score by both of them."""
     errors = [side.merged_error for side in sides if side.merged_error is not None]
     return {"basis": "profiles" if errors else "rows", "error_bound": sum(errors)}
+
+
+def _held(part: Part, name: str) -> Held:
+    return {field.kind: values for field, values in part.fields.items() if field.name == name}
 
 
 def _without_reference(task: Task) -> list[Finding]:

@@ -3,16 +3,18 @@
 import hashlib
 import logging
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
 from typing import NamedTuple
 
-from core.config import MonitorConfig, StepConfig, model_key
+from core.config import Config, MonitorConfig, StepConfig, model_key
+from core.contract import Contract
 from core.errors import StoreError, TidemarkError
 from core.findings import Run, Score, Window
+from core.records import ModelKey
 from core.tracing import span
 from pipelines.basis import Basis
 from pipelines.budget import Allowance, allowances, spacing
@@ -39,6 +41,7 @@ class Tools:
     """What running a monitor takes. `modules` makes a step's detector or explainer from its configuration.
 
     `most_cells`: values that window and reference may each hold in memory; of larger ones some fields at a time.
+    `config`: where models are declared.
     `outside` runs other libraries' detectors, where they have an interpreter of their own.
     Without `basis` windows are read from rows.
     """
@@ -49,9 +52,14 @@ class Tools:
     clock: Callable[[], datetime]
     modules: Callable[[StepConfig], Module] = module
     most_cells: int = CELLS
+    config: Config = field(default_factory=Config)
     calibrations: Calibrations = field(default_factory=Calibrations)
     outside: Worker | None = None
     basis: Basis | None = None
+
+    def contracts(self, model: ModelKey) -> dict[str, Contract]:
+        """What is declared of the model's fields."""
+        return {name: declared.contract for name, declared in self.config.model(model).fields.items()}
 
     def window(self, monitor: MonitorConfig, window: Window) -> Side:
         """Its rows, and what reads them."""
@@ -73,7 +81,9 @@ def run_monitor(tools: Tools, monitor: MonitorConfig, window: Window, reference:
     steps found is kept. StoreError passes.
     """
     started = tools.clock()
-    subject = Subject(_run_id(monitor, window, reference), monitor, model_key(monitor.model), window)
+    model = model_key(monitor.model)
+    contracts = tools.contracts(model)
+    subject = Subject(_run_id(monitor, window, reference, contracts), monitor, model, window, contracts)
     if reference:
         tags = [segment.removeprefix("tags.") for segment in monitor.segments]
         look = Look(tools.engine, Sides(tools.window(monitor, window), reference.side), tags, tools.most_cells)
@@ -159,10 +169,20 @@ def _outcome(subject: Subject, results: _Results, ended: _Run) -> Outcome:
     )
 
 
-def _run_id(monitor: MonitorConfig, window: Window, reference: Reference | None) -> str:
+def _run_id(
+    monitor: MonitorConfig, window: Window, reference: Reference | None, contracts: Mapping[str, Contract]
+) -> str:
     asked = (monitor.name, monitor.model, monitor.segments, monitor.steps, monitor.false_alarms)
-    made_of = (asked, window, reference.name if reference else "")
+    made_of = (asked, window, reference.name if reference else "", *_said(contracts))
     return hashlib.blake2b(repr(made_of).encode(), digest_size=16).hexdigest()
+
+
+def _said(contracts: Mapping[str, Contract]) -> tuple[str, ...]:
+    """The same words for the same contracts, in every process."""
+    return tuple(
+        f"{name} {contract.kind} {contract.range} {sorted(contract.categories or ())}"
+        for name, contract in sorted(contracts.items())
+    )
 
 
 @cache

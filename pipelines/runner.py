@@ -59,7 +59,9 @@ class Runner:
         self._worker = Worker()
         self._outside = Worker(python=worker_python()) if worker_python() else self._worker
         self._basis = Basis(engine, config, clock)
-        self._tools = Tools(engine, self._worker, predictor, clock, outside=self._outside, basis=self._basis)
+        self._tools = Tools(
+            engine, self._worker, predictor, clock, config=config, outside=self._outside, basis=self._basis
+        )
         self._references = References(engine, config, self._basis)
         self._profiles = Profiles(self._basis.profiler, metrics)
         self._late = Late(engine)

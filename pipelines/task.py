@@ -1,10 +1,11 @@
 """What a step is given and what it gives back."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from core.config import MonitorConfig, StepConfig
+from core.contract import Contract
 from core.findings import Basis, Calibration, Explanation, Finding, FindingKind, Report, RowScore, Score, Window
 from core.protocols import Predict
 from core.records import ModelKey
@@ -49,12 +50,14 @@ class StepResult(NamedTuple):
 
 @dataclass(frozen=True)
 class Subject:
-    """The run that steps belong to: which monitor looks at which window of which model."""
+    """The run that steps belong to: which monitor looks at which window of which model, and what is declared of its
+    fields."""
 
     run: str
     monitor: MonitorConfig
     model: ModelKey
     window: Window
+    contracts: Mapping[str, Contract] = field(default_factory=dict)
 
     def finding(self, step: str, place: Place, score: Score, kind: FindingKind = "drift") -> Finding:
         return Finding(

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.config.sampling import Sample
 from core.config.types import Strict
+from core.contract import Contract
 from core.records import Role
 
 
@@ -15,7 +16,24 @@ class FieldConfig(Strict):
 
     kind: Literal["num", "cat"] = "num"
     role: Role = "input"
-    range: tuple[float, float] | None = None
+    range: tuple[float, float] | None = Field(default=None, description="lowest and highest value, both allowed")
+    categories: tuple[str, ...] | None = Field(default=None, description="all that a field of kind cat may hold")
+
+    @model_validator(mode="after")
+    def _checked(self) -> "FieldConfig":
+        if self.range is not None and not self.range[0] <= self.range[1]:
+            raise ValueError("range: the lowest value comes first")
+        if self.range is not None and self.kind == "cat":
+            raise ValueError("range: only numbers have one; kind is cat")
+        if self.categories is not None and self.kind == "num":
+            raise ValueError("categories: they go with kind: cat")
+        return self
+
+    @property
+    def contract(self) -> Contract:
+        """What data-quality detectors hold the field's values against."""
+        categories = None if self.categories is None else frozenset(self.categories)
+        return Contract(self.kind if "kind" in self.model_fields_set else None, self.range, categories)
 
 
 class ModelConfig(Strict):

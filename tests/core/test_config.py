@@ -131,6 +131,14 @@ def test_a_model_known_only_by_name_is_found_in_the_namespace_it_was_declared_in
             "here.yaml:4: unknown key 'models.a.fields.age.knd'; did you mean 'kind'?",
         ),
         (
+            "models:\n  a:\n    fields:\n      age: {range: [90, 17]}",
+            "here.yaml:4: models.a.fields.age: range: the lowest value comes first",
+        ),
+        (
+            "models:\n  a:\n    fields:\n      age: {kind: num, categories: [a]}",
+            "here.yaml:4: models.a.fields.age: categories: they go with kind: cat",
+        ),
+        (
             monitor_with("{every: 5m}", "{every: 5m, ovr: 1h}"),
             "here.yaml:5: unknown key 'monitors.0.window.ovr'; did you mean 'over'?",
         ),

@@ -45,7 +45,7 @@ def linear(model: ModelKey, version: str) -> Predict:
     return lambda rows, fields: {"p": rows @ np.arange(1.0, len(fields) + 1)}
 
 
-def run(engine: Engine, config: Config, **changes: Any) -> Outcome:
+def run(engine: Engine, config: Config, /, **changes: Any) -> Outcome:
     (monitor,) = config.monitors
     tools = Tools(engine, changes.pop("worker", Worker()), linear, lambda: NOON, **changes)
     try:
@@ -243,3 +243,27 @@ def test_too_many_cells_are_read_some_fields_at_a_time(engine: Engine) -> None:
     whole = run(engine, config())
     assert run(engine, config(), most_cells=700).findings == whole.findings
     assert {f.field for f in whole.findings} == {*fields, "outputs.f1", "old", "new"}
+
+
+def test_values_are_held_against_what_is_declared_and_else_against_the_reference(engine: Engine) -> None:
+    many = numbers(0)
+    store(engine, {"a": many, "b": many, "c": ["x", "y", "y"] * 100, "d": many, "e": many}, BEFORE)
+    late = {"a": [*numbers(0, 299, 1), 40.0], "b": numbers(0, seed=2), "c": ["x", "y", "z"] * 100}
+    store(engine, {**late, "d": [*many[:250], *["n/a"] * 50], "e": [*many[:200], *[None] * 100]})
+    steps = ("range_violations", "type_violations", "unseen_categories", "missing_rate")
+    plan = config(*(f"{{name: {step}, use: {step}}}" for step in steps))
+    declared = parse("models: {m: {fields: {a: {range: [-9, 9]}, b: {range: [-9, 50]}, d: {kind: num}}}}")
+    (undeclared, by_contract) = (run(engine, plan, config=given).findings for given in (Config(), declared))
+    fired = {(f.step, f.field) for f in by_contract if f.score.fired}
+    assert fired == {
+        ("range_violations", "a"),
+        ("type_violations", "d"),
+        ("unseen_categories", "c"),
+        ("missing_rate", "d"),
+        ("missing_rate", "e"),
+    }
+    assert {(f.step, f.field) for f in undeclared if f.score.fired} == fired - {("range_violations", "a")}
+    p_values = {(f.step, f.field): f.score.p_value for f in by_contract}
+    assert p_values["range_violations", "a"] == p_values["type_violations", "d"] == 0
+    assert [f.field for f in by_contract if f.step == "type_violations"] == ["a", "b", "c", "d", "e"]
+    assert {f.run for f in undeclared}.isdisjoint(f.run for f in by_contract)
