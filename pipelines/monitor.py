@@ -132,6 +132,7 @@ def _outcome(subject: Subject, results: _Results, ended: _Run) -> Outcome:
         [finding for result in done for finding in result.findings],
         [score for result in done for score in result.scores],
         [explanation for result in done for explanation in result.explanations],
+        states=[state for result in done for state in result.states],
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from core.config import MonitorConfig, StepConfig
-from core.findings import Explanation, Finding, FindingKind, RowScore, Score, Window
+from core.findings import DetectorState, Explanation, Finding, FindingKind, RowScore, Score, Window
 from core.protocols import Predict
 from core.records import ModelKey
 from pipelines.look import Look
@@ -34,6 +34,7 @@ class StepResult(NamedTuple):
     findings: Sequence[Finding] = ()
     scores: Sequence[RowScore] = ()
     explanations: Sequence[Explanation] = ()
+    states: Sequence[DetectorState] = ()
 
     @property
     def fired(self) -> bool:

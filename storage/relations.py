@@ -28,7 +28,8 @@ REFERENCE_MAPS = (FieldMap("inputs_num", "num", "input"), FieldMap("inputs_cat",
 
 @dataclass(frozen=True)
 class Relation:
-    """`sql` stands after FROM and has the columns id, received, version, weight, ok, tags and those of `maps`.
+    """`sql` stands after FROM and has the columns id, received, version, weight, ok, tags and those of `maps`; that of
+    predictions also time, content, inputs_vec and outputs_vec.
 
     Beside each map is how many values it holds, `<map>_cells`: its own subcolumn, so that the map need not be read.
     `ok`: the inference succeeded; only then can an output be missing.
@@ -52,8 +53,9 @@ def of_window(model: ModelKey, window: Window) -> Relation:
         inside = "time >= {start:DateTime64(6, 'UTC')} AND time < {end:DateTime64(6, 'UTC')}"
         bounds = {"start": window.start, "end": window.end}
     maps = ", ".join(f"{m.column}, {m.column}.size0 AS {m.column}_cells" for m in PREDICTION_MAPS)
+    maps += ", inputs_vec, outputs_vec"
     sql = (
-        f"(SELECT id, content, received, version, weight, status < 400 AS ok, tags, {maps}"
+        f"(SELECT id, content, time, received, version, weight, status < 400 AS ok, tags, {maps}"
         f" FROM predictions FINAL WHERE namespace = {{namespace:String}} AND model = {{model:String}} AND {inside})"
     )
     return Relation(sql, {"namespace": model.namespace, "model": model.model, **bounds}, PREDICTION_MAPS)
