@@ -23,6 +23,8 @@ class Distribution:
     are 1. Every p-value uses it: weighted counts taken for n gave 82 % false alarms at a nominal 5 %.
     `squares`: summed squares of the weights of the rows that hold the value, shape (k,), where weights differ. Where
     they go with the values (slow or failed rows kept whole), `effective_rows` alone says too much of some of them.
+    `merged_error`: by how much the curve (of categories: any share) may be off when it was merged from states that keep
+    less than all values; None when the rows themselves were counted.
     """
 
     values: NDArray[Any]
@@ -30,6 +32,7 @@ class Distribution:
     missing: float
     effective_rows: float
     squares: Floats | None = None
+    merged_error: float | None = None
 
     @property
     def kind(self) -> Kind:

@@ -55,7 +55,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Run:
-    """One monitor over one window: the lineage of its findings."""
+    """One monitor over one window: the lineage of its findings.
+
+    `revision` counts how often rows came late and the window was run again; `states` is the newest revision of the
+    profiles of its minutes that the run can have seen.
+    """
 
     id: str
     monitor: str
@@ -69,6 +73,8 @@ class Run:
     reference: str = ""
     reason: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    revision: int = 0
+    states: int = 0
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,18 @@ class DetectorState:
     field: str
     window_end: datetime
     state: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A library's own HTML about one step of a run; `constant` are long parts of it that every report repeats."""
+
+    run: str
+    step: str
+    version: str
+    namespace: str
+    html: str
+    constant: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

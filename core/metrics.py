@@ -121,6 +121,14 @@ class Metrics:
         self.runs = counter(
             "tidemark_runs_total", "Windows a monitor has gone through, by status: done or failed.", *_MONITOR, "status"
         )
+        self.profiled_cells = counter(
+            "tidemark_profiled_cells_total", "Values of predictions that states of profiles were made of."
+        )
+        self.profile_lag = gauge(
+            "tidemark_profile_lag_seconds",
+            "How long the minute that waits the longest for its profile has been due; rises while a back-fill is worked"
+            " through, or when profiles do not keep up, and windows are then counted from rows.",
+        )
         self.last_run = gauge(
             "tidemark_last_run_timestamp_seconds", "End of the newest window a monitor has gone through.", *_MONITOR
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.options import build
 
+from . import adapters
 from .multivariate import MULTIVARIATE
 from .outliers import OUTLIERS
 from .protocols import FieldDetector, JointDetector, JointScore, RowDetector, RowScores, StreamDetector, StreamScores
@@ -23,6 +24,7 @@ __all__ = [
     "RowScores",
     "StreamDetector",
     "StreamScores",
+    "adapters",
     "make",
 ]
 

@@ -27,6 +27,11 @@ class _Value(NamedTuple):
     threshold: float
     fired: bool
 
+    @property
+    def excess(self) -> float:
+        """How many times its threshold the score is."""
+        return self.score / self.threshold if self.threshold else float("inf")
+
 
 class Gauges:
     """Sets the gauges of a monitor after each of its windows, and takes away those of fields that are gone."""
@@ -46,16 +51,21 @@ class Gauges:
             self._set(run, by_monitor[run.monitor])
 
     def show(self, outcome: Outcome) -> None:
-        """A window later than any before. An alarm, no field fired before and some fired now, is logged and counted."""
+        """A window later than any before, or the last one again. An alarm is logged and counted: no field fired before
+        and some fired now."""
         run = outcome.run
         before = any(value.fired for value in self._shown[run.monitor].values())
-        self._metrics.runs.labels(run.namespace, run.model, run.monitor, run.status).inc()
+        self.count(run)
         self._set(run, _decided(outcome))
         fired = [labels for labels, value in self._shown[run.monitor].items() if value.fired]
         alarms = self._metrics.alarms.labels(run.namespace, run.model, run.monitor)
         if fired and not before:
             alarms.inc()
             log.warning("%s", _alarm(run, fired, self._shown[run.monitor]))
+
+    def count(self, run: Run) -> None:
+        """All that is seen of an older window that was run again."""
+        self._metrics.runs.labels(run.namespace, run.model, run.monitor, run.status).inc()
 
     def _set(self, run: Run, values: dict[_Labels, _Value]) -> None:
         for labels in self._shown[run.monitor].keys() - values.keys():
@@ -81,7 +91,12 @@ def _decided(outcome: Outcome) -> dict[_Labels, _Value]:
 
 
 def _alarm(run: Run, fired: list[_Labels], values: Mapping[_Labels, _Value]) -> str:
-    worst = sorted(fired, key=lambda labels: values[labels].threshold - values[labels].score)[:5]
-    told = ", ".join(f"{w.step} {w.field or 'rows'} {values[w].score:.3g} > {values[w].threshold:.3g}" for w in worst)
+    """The fields that explain it, as the results rank them: by how many times its threshold a score is."""
+    worst = sorted(fired, key=lambda labels: -values[labels].excess)[:5]
+    told = ", ".join(f"{_named(w)} {values[w].score:.3g} > {values[w].threshold:.3g}" for w in worst)
     more = f" and {len(fired) - len(worst)} more" if len(fired) > len(worst) else ""
     return f"ALARM {run.monitor}: {told}{more} (model {run.model}, window to {run.window.end.isoformat()})"
+
+
+def _named(labels: _Labels) -> str:
+    return " ".join(part for part in (labels.step, labels.field or "rows", labels.segment) if part)

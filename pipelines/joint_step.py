@@ -1,7 +1,6 @@
 """A joint detector over a look: one finding for each version of the model, with the fields that it comes from."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy as np
 from core.errors import StepFailed
 from core.findings import Finding, Score
 from detectors import JointDetector, JointScore
-from pipelines.task import ALPHA, Place, StepResult, Task
+from pipelines.task import Place, StepResult, Task
 from storage.relations import REFERENCE_MAPS, Relation
 from storage.rows import Choice, Matrix, matrix, numeric, vectors
 from storage.windows import CELLS
@@ -18,6 +17,7 @@ from storage.windows import CELLS
 COMPARED_ROWS = 50_000
 # Numbers in a vector that rows are counted out for; longer ones have fewer rows.
 _WIDTH = 400
+_LACKS = "rows of the reference's own blocks are not compared"
 _NAMED = 5  # fields in a reason
 _LEAST_SHARE = 0.01
 
@@ -38,11 +38,20 @@ def compare_rows(task: Task, detector: JointDetector, options: JointOptions) -> 
     window, reference = task.look.window.relation, task.look.reference.relation
     read, limit = _vectors(task, options.field) if options.field else _numbers(task)
     known, findings = read(reference, Choice(limit)), list[Finding]()
+    alpha = task.allowance.alpha / len(task.look.versions)
     for version in task.look.versions:
         rows = read(window, Choice(limit, version=version))
         place = Place(version, rows=len(rows.ids), reference_rows=len(known.ids))
-        findings.append(task.finding(place, _judge(task, detector, known, rows)))
+        score = task.call(detector.heavy, _judge, detector, known, rows, alpha)
+        findings.append(_decided(task, task.finding(place, score), alpha))
     return StepResult(findings)
+
+
+def _decided(task: Task, finding: Finding, alpha: float) -> Finding:
+    """The reason says nothing of the effect: here it is no shift of a mean."""
+    score = finding.score
+    told = task.decided(replace(finding, score=replace(score, effect=None, interval=None)), "distance", alpha, _LACKS)
+    return replace(told, score=replace(told.score, effect=score.effect, interval=score.interval))
 
 
 def _numbers(task: Task) -> tuple[_Read, int]:
@@ -61,7 +70,7 @@ def _vectors(task: Task, field: str) -> tuple[_Read, int]:
     return lambda relation, choice: vectors(engine, relation, field, choice), CELLS // _WIDTH
 
 
-def _judge(task: Task, detector: JointDetector, reference: Matrix, window: Matrix) -> Score:
+def _judge(detector: JointDetector, reference: Matrix, window: Matrix, alpha: float) -> Score:
     """Of rows of even weight."""
     if not window.fields:
         return Score(None, None, reason="window and reference share no numeric input, or no row has the vector")
@@ -70,10 +79,8 @@ def _judge(task: Task, detector: JointDetector, reference: Matrix, window: Matri
         return Score(None, None, reason=f"the vectors are {lengths}")
     names = sorted(set(window.fields))
     fields = np.array([names.index(field) for field in window.fields])
-    alpha = ALPHA / len(task.look.versions)
     sides = reference.values[reference.even], window.values[window.even]
-    found = task.call(detector.heavy, partial(detector.compare_rows, fields=fields), *sides, alpha)
-    return _told(found, names)
+    return _told(detector.compare_rows(*sides, alpha, fields), names)
 
 
 def _told(found: JointScore, names: list[str]) -> Score:

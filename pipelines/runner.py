@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from threading import Event
 
-from core.config import Config, MonitorConfig
+from core.config import Config, MonitorConfig, model_key
 from core.errors import ConfigError, StoreError
 from core.findings import Run, Window
 from core.metrics import Metrics
 from core.tracing import span
 from pipelines.auto import automatic
+from pipelines.basis import Basis
 from pipelines.due import due
 from pipelines.gauges import Gauges
+from pipelines.late import Late, revised
+from pipelines.libraries import worker_python
 from pipelines.monitor import Tools, run_monitor
+from pipelines.profiles import Profiles
 from pipelines.reference import References
 from pipelines.task import Predictor
 from pipelines.worker import Worker
@@ -27,6 +31,8 @@ log = logging.getLogger(__name__)
 # Looking for what is due takes at most a fifth of the time, and a second passes in between.
 PAUSE_SECONDS = 1.0
 PAUSE_PER_ROUND = 4.0
+# Windows of one monitor that are run again in one round: a year's back-fill must not keep the live ones waiting.
+MOST_AGAIN = 10
 
 
 def utc_now() -> datetime:
@@ -50,8 +56,12 @@ class Runner:
         self._engine, self._config, self._clock = engine, config, clock
         self._gauges = Gauges(metrics)
         self._worker = Worker()
-        self._tools = Tools(engine, self._worker, predictor, clock)
-        self._references = References(engine, config)
+        self._outside = Worker(python=worker_python()) if worker_python() else self._worker
+        self._basis = Basis(engine, config, clock)
+        self._tools = Tools(engine, self._worker, predictor, clock, outside=self._outside, basis=self._basis)
+        self._references = References(engine, config, self._basis)
+        self._profiles = Profiles(self._basis.profiler, metrics)
+        self._late = Late(engine)
         self._last: dict[str, Run] | None = None
         self._waiting: dict[str, str] = {}
 
@@ -81,7 +91,14 @@ class Runner:
             last = runs.last_runs(self._engine)
             self._gauges.restore(last.values(), results.latest(self._engine))
             self._last = last
-        turns = [self._catch_up(monitor, self._last, stop or Event()) for monitor in self.monitors()]
+        stop, monitors = stop or Event(), self.monitors()
+        self._profiles.keep_up(self._clock())
+        done = self._in_turns([self._catch_up(monitor, self._last, stop) for monitor in monitors])
+        if self._profiles.looked_at_more():
+            self._late.find(monitors)
+        return done + self._in_turns([self._run_again(monitor, self._last, stop) for monitor in monitors])
+
+    def _in_turns(self, turns: list[Iterator[Run]]) -> list[Run]:
         done: list[Run] = []
         while turns:  # a monitor with much to catch up does not keep the others waiting
             ran = [(turn, next(turn, None)) for turn in turns]
@@ -90,12 +107,14 @@ class Runner:
         return done
 
     def interrupt(self) -> None:
-        """Cut short what the worker process does, from any thread; set `stop` of `run` first."""
+        """Cut short what the worker processes do, from any thread; set `stop` of `run` first."""
         self._worker.kill()
+        self._outside.kill()
 
     def close(self) -> None:
-        """End the worker process."""
+        """End the worker processes."""
         self._worker.stop()
+        self._outside.stop()
 
     def _catch_up(self, monitor: MonitorConfig, last: dict[str, Run], stop: Event) -> Iterator[Run]:
         """A monitor whose data set is missing waits until it is there, and says so once."""
@@ -113,16 +132,35 @@ class Runner:
                 log.error("monitor %s waits: %s", monitor.name, error)
             self._waiting[monitor.name] = str(error)
 
-    def _run(self, monitor: MonitorConfig, window: Window, stop: Event) -> Run | None:
+    def _run_again(self, monitor: MonitorConfig, last: dict[str, Run], stop: Event) -> Iterator[Run]:
+        """Some of the windows that rows came to late; the others in the next round."""
+        for before in self._late.take(monitor, MOST_AGAIN):
+            try:
+                run = None if stop.is_set() else self._run(monitor, before.window, stop, before)
+            except ConfigError as error:
+                log.error("monitor %s, window to %s: %s", monitor.name, before.window.end.isoformat(), error)
+                continue
+            if run is None:
+                return
+            if before.window == last[monitor.name].window:
+                last[monitor.name] = run
+            yield run
+
+    def _run(self, monitor: MonitorConfig, window: Window, stop: Event, before: Run | None = None) -> Run | None:
         """None for a run that `stop` may have cut short: it is not kept, so that its window comes again."""
         with span("window", monitor=monitor.name, model=monitor.model, end=window.end.isoformat()):
+            states = self._basis.newest(model_key(monitor.model), window)
             reference = self._references.find(monitor, window, self._clock())
-            outcome = run_monitor(self._tools, monitor, window, reference)
+            outcome = revised(run_monitor(self._tools, monitor, window, reference), before, states)
             if outcome.run.status == "failed" and stop.is_set():
                 return None
             save(self._engine, outcome)
-        self._gauges.show(outcome)
         run = outcome.run
+        newest = self._last and self._last.get(monitor.name)
+        if before and newest and newest.window != window:
+            self._gauges.count(run)
+        else:
+            self._gauges.show(outcome)
         if run.status == "failed":
             log.error("monitor %s, window to %s: %s", run.monitor, run.window.end.isoformat(), run.reason)
         return run

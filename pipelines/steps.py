@@ -8,16 +8,18 @@ import explainers
 from core.config import StepConfig
 from core.errors import ConfigError
 from core.options import build, nearest
-from detectors import Detector, FieldDetector, JointDetector, RowDetector, StreamDetector
+from detectors import Detector, FieldDetector, JointDetector, RowDetector, StreamDetector, adapters
+from detectors.adapters import TableDetector
 from explainers import Explainer
 from pipelines.explain_step import explain
 from pipelines.field_step import compare_fields
 from pipelines.joint_step import JointOptions, compare_rows
 from pipelines.row_step import score_rows
 from pipelines.stream_step import ErrorOptions, ValueOptions, watch
+from pipelines.table_step import examine
 from pipelines.task import StepResult, Task
 
-Module = Detector | Explainer
+Module = Detector | TableDetector | Explainer
 
 
 def module(step: StepConfig) -> Module:
@@ -30,7 +32,9 @@ def module(step: StepConfig) -> Module:
     if step.use in detectors.DETECTORS:
         own = vars(_own(step)) if _takes(step.use) else {}
         return detectors.make(step.use, {name: value for name, value in step.options.items() if name not in own})
-    known = nearest(step.use, [*detectors.DETECTORS, *explainers.EXPLAINERS])
+    if adapters.adapter(step.use):
+        return adapters.make(step.use, step.options)
+    known = nearest(step.use, [*detectors.DETECTORS, *explainers.EXPLAINERS, *adapters.names()])
     raise ConfigError(f"step '{step.name}': no detector or explainer is named '{step.use}'; {known}")
 
 
@@ -44,6 +48,8 @@ def run_step(task: Task, module: Module) -> StepResult:
         return compare_rows(task, module, _own(task.step))
     if isinstance(module, StreamDetector):
         return watch(task, module, _own(task.step))
+    if isinstance(module, TableDetector):
+        return examine(task, module)
     return explain(task, module)
 
 

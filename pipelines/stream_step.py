@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +16,10 @@ from detectors import StreamDetector, StreamScores
 from pipelines.task import Place, StepResult, Task
 from storage.rows import categorical, numeric
 from storage.series import Column, Labelled, Series, Slice, errors, series
-from storage.states import Remembered, Stream, remembered
+from storage.states import Remembered, Step, Stream
 from storage.windows import Field, Part
+
+_LACKS = "uncalibrated: the detector's own parameters decide, not the budget"
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ def watch(task: Task, detector: StreamDetector, options: ValueOptions | ErrorOpt
     # A data set that has changed has another hash; a window that slides along is the same reference.
     made_of = repr((detector, options, task.look.reference.relation.params.get("hash", "")))
     configuration = hashlib.blake2b(made_of.encode(), digest_size=16).hexdigest()
-    step = (subject.monitor.name, task.step.name, configuration)
-    past = remembered(task.look.engine, step, end)
+    step = Step(subject.monitor.name, task.step.name, configuration)
+    past = task.states.remembered(step, end)
     fed = _errors(task, options, past) if isinstance(options, ErrorOptions) else _values(task, options, past)
     findings: list[Finding] = []
     states: list[DetectorState] = []
@@ -65,9 +67,17 @@ def watch(task: Task, detector: StreamDetector, options: ValueOptions | ErrorOpt
             findings.append(task.finding(place, Score(None, None, reason=before)))
             continue
         seen = detector.update(before, one.values)
-        findings.append(task.finding(place, _verdict(seen, detector.threshold, one.times)))
+        findings.append(_decided(task, task.finding(place, _verdict(seen, detector.threshold, one.times))))
         states.append(DetectorState(*step, *one.stream, end, seen.state))
     return StepResult(sorted(findings, key=lambda f: (f.version, f.field)), states=states)
+
+
+def _decided(task: Task, finding: Finding) -> Finding:
+    """How often it is wrong, its own parameters say."""
+    if finding.score.score is None or not task.allowance.declared:
+        return finding
+    why = "; ".join(part for part in (finding.score.reason, _LACKS) if part)
+    return replace(finding, score=replace(finding.score, reason=why), calibration="uncalibrated")
 
 
 def _verdict(seen: StreamScores, threshold: float, times: NDArray[np.datetime64]) -> Score:

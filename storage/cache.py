@@ -8,7 +8,7 @@ from typing import Protocol
 from storage import windows
 from storage.engine import Engine
 from storage.relations import Relation
-from storage.windows import Part, Totals
+from storage.windows import Field, Part, Totals
 
 # What is remembered of references: 12 fields of 1 M distinct values are 200 MB.
 MOST_BYTES = 256 * 2**20
@@ -22,6 +22,8 @@ class Reader(Protocol):
     def parts(
         self, relation: Relation, totals: Sequence[Totals], segment: str, only: Sequence[str] | None
     ) -> list[Part]: ...
+
+    def listing(self, relation: Relation, segment: str) -> dict[tuple[str, str], set[Field]]: ...
 
 
 class DirectReader:
@@ -37,6 +39,9 @@ class DirectReader:
         self, relation: Relation, totals: Sequence[Totals], segment: str, only: Sequence[str] | None
     ) -> list[Part]:
         return windows.read(self._engine, relation, totals, segment, only)
+
+    def listing(self, relation: Relation, segment: str) -> dict[tuple[str, str], set[Field]]:
+        return windows.listing(self._engine, relation, segment)
 
 
 class CachedReader:
@@ -65,6 +70,9 @@ class CachedReader:
                 self._forget()
             self._parts.move_to_end(key)
             return self._parts[key]
+
+    def listing(self, relation: Relation, segment: str) -> dict[tuple[str, str], set[Field]]:
+        return self._reader.listing(relation, segment)
 
     def _forget(self) -> None:
         while len(self._parts) > 1 and sum(map(_bytes, self._parts.values())) > self._most_bytes:

@@ -77,7 +77,8 @@ class _Known:
             " WHERE namespace = {namespace:String} AND model = {model:String} AND if(last_id = '',"
             " window_start <= {time_last:DateTime64(6, 'UTC')} AND {time_first:DateTime64(6, 'UTC')} < window_end,"
             " first_received <= {received_last:DateTime64(6, 'UTC')}"
-            " AND {received_first:DateTime64(6, 'UTC')} <= last_received)",
+            " AND {received_first:DateTime64(6, 'UTC')} <= last_received)"
+            " ORDER BY revision DESC LIMIT 1 BY monitor, window_end, window_start",
             {**self._model, **bounds},
         )
 

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from core.findings import DetectorState, Explanation, Finding, RowScore, RowSpan, Run, Window
+from core.findings import DetectorState, Explanation, Finding, Report, RowScore, RowSpan, Run, Window
 from core.records import TIME
 from core.times import EPOCH
 from storage.columns import STRINGS
 from storage.engine import Engine
+from storage.reports import save_reports
 from storage.states import save_states
 
 # Types that Arrow would not infer from the values alone.
@@ -20,6 +21,7 @@ _TYPES = {
     **dict.fromkeys(("window_start", "window_end", "started", "finished", "first_received", "last_received"), TIME),
     **dict.fromkeys(("values", "errors"), pa.map_(pa.string(), pa.float64())),
     "versions": STRINGS,
+    "states": pa.uint64(),
 }
 
 
@@ -30,6 +32,7 @@ class Outcome(NamedTuple):
     findings: Sequence[Finding] = ()
     scores: Sequence[RowScore] = ()
     explanations: Sequence[Explanation] = ()
+    reports: Sequence[Report] = ()
     states: Sequence[DetectorState] = ()
 
 
@@ -38,6 +41,7 @@ def save(engine: Engine, outcome: Outcome) -> None:
     _insert(engine, "results", (_result_row(finding) for finding in outcome.findings))
     _insert(engine, "scores", (vars(score) for score in outcome.scores))
     _insert(engine, "explanations", (_explanation_row(e) for e in outcome.explanations))
+    save_reports(engine, outcome.reports)
     save_states(engine, outcome.states)
     _insert(engine, "runs", [_run_row(outcome.run)])
 

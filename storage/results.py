@@ -17,6 +17,11 @@ SHOWN = (
     " basis, error_bound, alpha, calibration, rank"
 )
 
+# A window whose rows came late was run again: what its earlier runs found is kept, and shown no more.
+_NEWEST = """(monitor, window_end, window_start, revision) NOT IN (
+    SELECT monitor, window_end, window_start, arrayJoin(range(max(revision))) FROM runs WHERE revision > 0
+    GROUP BY monitor, window_end, window_start)"""
+
 
 @dataclass(frozen=True)
 class ResultFilter:
@@ -51,7 +56,7 @@ def page(engine: Engine, wanted: ResultFilter) -> dict[str, Any]:
         "cursor": (f"{_POSITION} < {{cursor:{_POSITION_TYPE}}}", wanted.cursor and unpack(wanted.cursor, _KINDS)),
     }
     used = {name: value for name, (_, value) in conditions.items() if value}
-    where = " AND ".join(conditions[name][0] for name in used) or "true"
+    where = " AND ".join([_NEWEST, *(conditions[name][0] for name in used)])
     rows = engine.rows(
         f"SELECT {SHOWN} FROM results FINAL WHERE {where} ORDER BY {_POSITION} DESC LIMIT {wanted.limit + 1:d}", used
     )
@@ -64,7 +69,7 @@ def latest(engine: Engine) -> list[dict[str, Any]]:
     """The results of every monitor's newest window, in the API's shape."""
     rows = engine.rows(
         f"SELECT {SHOWN} FROM results FINAL"
-        " WHERE run IN (SELECT argMax(id, window_end) FROM runs FINAL GROUP BY monitor)"
+        " WHERE run IN (SELECT argMax(id, (window_end, revision)) FROM runs FINAL GROUP BY monitor)"
         " ORDER BY monitor, step, version, segment, field"
     )
     return [as_shown(row) for row in rows]

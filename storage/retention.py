@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from core.errors import ConfigError
 from storage.engine import Engine
+from storage.profiles.grains import DAY, HOUR, KEPT_DAYS, MINUTE
 
 # The column whose age counts.
 TABLES = {
@@ -17,19 +18,23 @@ TABLES = {
     "explanations": "time",
     "results": "window_end",
     "runs": "window_end",
+    "reports": "time",
+    MINUTE.table: "made",
+    HOUR.table: "made",
+    DAY.table: "made",
 }
 _TTL = re.compile(r"\bTTL toDateTime\(\w+\) \+ toIntervalDay\((\d+)\)")
 
 
 def apply_retention(engine: Engine, days: Mapping[str, int]) -> None:
-    """Keep each table's rows for `days[table]` days, and those of tables not named for ever. Changes only what differs.
+    """Keep each table's rows for `days[table]` days, and those of tables not named for ever, but for KEPT_DAYS.
 
-    ConfigError as `check`.
+    Changes only what differs. ConfigError as `check`.
     """
     check(days)
     current = retention(engine)
     for table, column in TABLES.items():
-        wanted = days.get(table, 0)
+        wanted = {**KEPT_DAYS, **days}.get(table, 0)
         if wanted and wanted != current.get(table):
             engine.command(f"ALTER TABLE {table} MODIFY TTL toDateTime({column}) + INTERVAL {wanted:d} DAY")
         elif not wanted and table in current:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -26,13 +26,53 @@ class Remembered(NamedTuple):
     until: datetime | None
 
 
-def remembered(engine: Engine, step: tuple[str, str, str], before: datetime) -> Remembered:
-    """The newest states of step = (monitor, step, configuration), of windows that ended before `before`."""
+class Step(NamedTuple):
+    """Of a monitor; `configuration` as in `DetectorState`."""
+
+    monitor: str
+    name: str
+    configuration: str
+
+
+class States(Protocol):
+    def remembered(self, step: Step, before: datetime) -> Remembered:
+        """The newest states of the step, of windows that ended before `before`."""
+
+
+class StoredStates:
+    """Those that `save_states` kept."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def remembered(self, step: Step, before: datetime) -> Remembered:
+        return _remembered(self._engine, step, before)
+
+
+class StatesInMemory:
+    """Those of windows run one after the other without a trace; before the first of them, what was `stored`."""
+
+    def __init__(self, stored: States) -> None:
+        self._stored = stored
+        self._kept: dict[Step, Remembered] = {}
+
+    def remembered(self, step: Step, before: datetime) -> Remembered:
+        return self._kept.get(step) or self._stored.remembered(step, before)
+
+    def keep(self, states: Iterable[DetectorState]) -> None:
+        """Of the window that ran last."""
+        for state in states:
+            step, stream = Step(state.monitor, state.step, state.configuration), Stream(state.version, state.field)
+            before = self._kept[step].states if step in self._kept else {}
+            self._kept[step] = Remembered({**before, stream: state.state}, state.window_end)
+
+
+def _remembered(engine: Engine, step: Step, before: datetime) -> Remembered:
     rows = engine.rows(
         "SELECT version, field, state, window_end FROM detector_states FINAL"
-        " WHERE monitor = {monitor:String} AND step = {step:String} AND configuration = {configuration:String}"
+        " WHERE monitor = {monitor:String} AND step = {name:String} AND configuration = {configuration:String}"
         " AND window_end < {before:DateTime64(6, 'UTC')} ORDER BY window_end DESC LIMIT 1 BY version, field",
-        {**dict(zip(("monitor", "step", "configuration"), step, strict=True)), "before": before},
+        {**step._asdict(), "before": before},
     )
     states = {Stream(row["version"], row["field"]): json.loads(row["state"]) for row in rows}
     return Remembered(states, max((row["window_end"] for row in rows), default=None))

@@ -87,7 +87,7 @@ def listing(engine: Engine, relation: Relation, segment: str = "") -> dict[tuple
             {**relation.params, "key": segment},
         )
         for row in rows:
-            field = _field(source, row["field"], inputs)
+            field = field_of(source, row["field"], inputs)
             found.setdefault((row["version"], row["segment"]), set()).add(field)
     return found
 
@@ -105,12 +105,12 @@ def read(
         if not any(p.cells[at] for p in parts):
             continue
         for found in _counted(engine, relation, source, _Wanted(parts, segment, only)):
-            field = _field(source, found.name, inputs)
+            field = field_of(source, found.name, inputs)
             by_part[found.part.version, found.part.segment][field] = _distribution(source, found)
     return [Part(p.version, p.segment, p.rows, by_part[p.version, p.segment]) for p in parts]
 
 
-def _field(source: FieldMap, name: str, inputs: set[str]) -> Field:
+def field_of(source: FieldMap, name: str, inputs: set[str]) -> Field:
     """Inputs come first and are remembered in `inputs`."""
     if source.role == "input":
         inputs.add(name)

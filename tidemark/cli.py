@@ -146,6 +146,14 @@ def _import(command: argparse.ArgumentParser) -> None:
     command.add_argument("--url", default=os.environ.get("TIDEMARK_URL", ""), metavar="URL", help=_URL_HELP)
 
 
+def _backtest(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, metavar="FILE", help="a tidemark.yaml, proposed or in use")
+    command.add_argument(
+        "--since", default="30d", metavar="T", help="RFC 3339, or how long ago: 1h, 7d (default %(default)s)"
+    )
+    command.add_argument("--until", default="", metavar="T", help="the same; default now")
+
+
 def _dashboards(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     render = actions.add_parser("render", help="write the dashboards as JSON files")
@@ -189,6 +197,11 @@ COMMANDS: dict[str, tuple[str, str, tuple[Arguments, ...]]] = {
         "Bring in predictions from a file, as if they were sent; interrupted, the same command goes on.",
         "import_file",
         (_import, _store, _config, _json),
+    ),
+    "backtest": (
+        "Which alarms a configuration would have given on what is stored.",
+        "backtest",
+        (_backtest, _store, _json),
     ),
     "dashboards": ("Grafana dashboards.", "dashboards", (_dashboards,)),
     "alerts": ("Prometheus and Alertmanager configuration.", "alerts", (_alerts,)),

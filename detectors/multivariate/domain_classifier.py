@@ -28,8 +28,8 @@ class DomainClassifier:
     Cross-validated in two halves, each judged by trees grown on the other. p-value: for either half the area is a rank
     sum of rows that the trees have not seen, with its exact first three moments, ties included. The halves' areas are
     not independent, with many fields they go together entirely: their mean is given the law of one of them. The usual
-    errors (Hanley-McNeil, DeLong) of all cross-validated scores at once take it for that of twice as many rows, and a
-    nominal 1e-3 is then exceeded ten times as often; see the tests.
+    errors (Hanley-McNeil, DeLong) of all cross-validated scores at once take it for that of twice as many rows:
+    in 800 trials without a change 1 % were then below a nominal 0.1 %.
     Effect: 2 AUC - 1, with its interval by Hanley and McNeil (1982, Radiology 143, 29-36) for the rows of one half.
     Contributions: what of the area is lost when a field's values are shuffled (Breiman 2001, Machine Learning 45).
 

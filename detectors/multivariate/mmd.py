@@ -21,8 +21,8 @@ class MMD:
     sigma: above 0; without it the median distance of two rows (the paper's section 8).
     rows: most rows of each sample, the others are left out, 10 and up. block_rows: up to so many rows of both
         together the quadratic form; beyond, its mean over blocks of that size, whose time is linear (Zaremba, Gretton
-        and Blaschko 2013, NIPS 26). The paper's own linear-time form is that of blocks of four rows: at 20,000 rows
-        its threshold is 15 times that of blocks of 1000.
+        and Blaschko 2013, NIPS 26). The paper's own linear-time form is that of blocks of four rows, whose
+        threshold is 16 times that of blocks of 1000.
     seed: of the order in which rows are dealt to blocks.
 
     Columns, missing values and their scale: `_columns.py`. p-value: from the exact moments under permutation,

@@ -26,7 +26,7 @@ class SlicedWasserstein:
 
     directions: 1..1000. rows: most rows of each sample, 10 and up. seed: of directions, rows and permutations.
     permutations: 100..10,000, of the rows' sides; a gamma law with the first three moments of what they give is good
-        far beyond them (see the tests), though its own error at 1e-5 is that of the moments: about a factor of two.
+        far beyond them, though the error of the moments makes one of about a factor of two at a p-value of 1e-5.
 
     >>> rng = np.random.default_rng(1)
     >>> reference, window = rng.normal(size=(500, 64)), rng.normal(size=(500, 64))

@@ -12,18 +12,27 @@ from storage.engine import Engine
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-def store(engine: Engine, fields: Mapping[str, Sequence[Any]], start: datetime = NOON, **constant: Any) -> None:
-    """One prediction a second from `start` of the model `m`, received when it happened. None = missing.
+SECOND = timedelta(seconds=1)
+
+
+def store(
+    engine: Engine,
+    fields: Mapping[str, Sequence[Any]],
+    start: datetime = NOON,
+    step: timedelta = SECOND,
+    **constant: Any,
+) -> None:
+    """One prediction each `step` from `start` of the model `m`, received when it happened. None = missing.
 
     Numbers go to inputs_num, texts to inputs_cat and lists to inputs_vec, those named `outputs.…` to the outputs;
     `constant` sets other columns for all rows.
     """
     rows = max(len(values) for values in fields.values())
-    times = [start + timedelta(seconds=n) for n in range(rows)]
+    times = [start + step * n for n in range(rows)]
     columns: dict[str, list[Any]] = {
         "time": times,
         "received": times,
-        "id": [f"{start:%H%M%S}-{n:06}-{constant.get('version', '')}" for n in range(rows)],
+        "id": [f"{start:%H%M%S%f}-{n:06}-{constant.get('version', '')}" for n in range(rows)],
         "content": list(range(rows)),
         "namespace": ["default"] * rows,
         "model": ["m"] * rows,

@@ -48,17 +48,12 @@ def test_windows_with_restarts_between_them_give_what_the_whole_stream_does(engi
     fed = states(engine)
     rows = engine.rows("SELECT sum(window_rows) AS n FROM results FINAL WHERE field = 'a'")[0]["n"]
     first = 100 if "rows" in window else 0  # the reference's rows come before the first window
-    reference = make("cusum", {"h": 8.0}).start(_distribution(values[:100]))
-    whole = make("cusum", {"h": 8.0}).update(reference, values[first : first + rows])
+    begun = json.loads(next(row["state"] for row in fed if row["field"] == "a"))
+    assert (begun["mean"], begun["deviation"]) == pytest.approx((values[:100].mean(), values[:100].std()))
+    whole = make("cusum", {"h": 8.0}).update({**begun, "above": 0.0, "below": 0.0}, values[first : first + rows])
     scores = [score for score in highest(engine) if score is not None]
     assert max(scores) == whole.scores.max()
     assert f'"above": {whole.state["above"]!r}' in [row["state"] for row in fed if row["field"] == "a"][-1]
-
-
-def _distribution(values: Any) -> Any:
-    from core.distribution import Distribution
-
-    return Distribution.of_numbers(values)
 
 
 def test_a_window_that_comes_again_begins_where_it_began_before(engine: Engine) -> None:

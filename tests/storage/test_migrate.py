@@ -4,6 +4,7 @@ from core.errors import ConfigError
 from core.records import PREDICTIONS
 from storage.engine import Engine
 from storage.migrate import migrate, migrations
+from storage.profiles.grains import KEPT_DAYS
 from storage.retention import TABLES, apply_retention, retention
 
 
@@ -34,9 +35,9 @@ def test_retention_is_set_on_the_tables_and_read_back(store: Engine) -> None:
     apply_retention(store, wanted)
     assert retention(store) == wanted
     apply_retention(store, {"predictions": 9})
-    assert retention(store) == {"predictions": 9}
+    assert retention(store) == KEPT_DAYS | {"predictions": 9}
     apply_retention(store, {})
-    assert retention(store) == {}
+    assert retention(store) == KEPT_DAYS
 
 
 def test_retention_drops_old_rows_only(engine: Engine) -> None:

@@ -1,0 +1,120 @@
+"""The states of minutes, made where the rows are: one GROUP BY for each map.
+
+Numbers are gathered and sorted, so that everything computed from them, sums too, is the same bits in whatever order the
+rows came. Sorting 12 M values and picking takes half the time of `quantilesExactLow`, which gives the same ones.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storage.engine import Engine
+from storage.profiles.grains import CATEGORY_BYTES, MINUTE, MOST_CATEGORIES
+from storage.profiles.tally import MINUTES, Batch, Tally
+from storage.relations import PREDICTION_MAPS, FieldMap
+
+# Different values that are kept with their counts: of no more bytes than 256 without.
+FEW = 224
+
+_KEYS = "of_namespace, of_model, start, of_version, of_segment, of_weight"
+_STATE = (
+    "namespace, model, start, revision, version, segment, role, kind, field, weight, rows, missing, different, mean,"
+    " variance, min, max, values, categories, counts, rest, error"
+)
+# The row (from 0) of each share's middle, and the last row (from 1) of each different value.
+_MIDDLES = f"arrayMap(i -> intDiv((2 * i + 1) * known, {2 * MINUTE.values}) + 1, range({MINUTE.values}))"
+_ENDS = "arrayFilter((i, x, y) -> x != y, arrayEnumerate(sorted), sorted, arrayPushBack(arrayPopFront(sorted), nan))"
+_FEW_VALUES = f"known <= {MINUTE.values} OR different <= {FEW}"
+_NUMBERS = f"""
+    length(sorted) AS known, length(arrayCompact(sorted)) AS different, arrayAvg(sorted) AS mean,
+    arrayReduce('varPopStable', sorted) AS variance, sorted[1] AS min, sorted[-1] AS max,
+    multiIf(known <= {MINUTE.values}, sorted, different <= {FEW}, arrayCompact(sorted),
+        arrayMap(i -> sorted[i], {_MIDDLES})) AS values,
+    []::Array(String) AS categories,
+    if(known <= {MINUTE.values} OR different > {FEW}, [], arrayDifference(arrayPushFront({_ENDS}, 0))) AS ends,
+    arrayPopFront(ends) AS counts, 0 AS rest, if({_FEW_VALUES}, 0, {MINUTE.error}) AS error
+"""
+_CATEGORIES = f"""
+    sum(count) AS known, count() AS different, nan AS mean, nan AS variance, nan AS min, nan AS max,
+    []::Array(Float64) AS values,
+    groupArraySorted({MOST_CATEGORIES[MINUTE]})((-toInt64(count), value)) AS frequent,
+    arrayFilter((x, bytes) -> bytes <= {CATEGORY_BYTES[MINUTE]}, frequent,
+        arrayCumSum(x -> length(x.2) + 12, frequent)) AS kept,
+    kept.2 AS categories, arrayMap(x -> toUInt32(-x.1), kept) AS counts, known - arraySum(counts) AS rest,
+    rest / known AS error
+"""
+
+
+@dataclass(frozen=True)
+class Making:
+    """Minutes whose states are to be made under one `revision`, all with the segments of the same tags."""
+
+    batch: Batch
+    revision: int
+    tallies: Sequence[Tally]
+
+
+def make(engine: Engine, making: Making, most_cells: int) -> None:
+    """Insert the states of all fields, at most so many values in memory at once, and last those of whole rows."""
+    wide = not making.tallies[0].kept
+    for at, source in enumerate(PREDICTION_MAPS):
+        cells = sum(tally.cells[at] for tally in making.tallies) * (1 + len(making.batch.keys))
+        pieces = 0 if wide or not cells else -(-cells // most_cells)
+        for piece in range(pieces):
+            engine.command(_states(making.batch, source), {**_params(making), "pieces": pieces, "piece": piece})
+    engine.command(_rows(making.batch, wide), _params(making))
+
+
+def _params(making: Making) -> dict[str, object]:
+    return {
+        **making.batch.params,
+        "revision": making.revision,
+        "kept": list(making.tallies[0].kept),
+        "contents": [tally.content for tally in making.tallies],
+    }
+
+
+def _relation(batch: Batch, columns: str, only_ok: bool = False) -> str:
+    """The rows of a batch, once for each segment they belong to."""
+    keys = "arrayFilter(k -> k != '' AND mapContains(tags, k), {kept:Array(String)})"
+    names = f"arrayJoin(arrayConcat([''], arrayMap(k -> concat(k, '=', tags[k]), {keys})))" if batch.keys else "''"
+    namespace, model = batch.names
+    return (
+        f"(SELECT {namespace} AS of_namespace, {model} AS of_model, toStartOfMinute(time) AS start,"
+        f" version AS of_version, weight AS of_weight, {names} AS of_segment,"
+        f" {columns} FROM predictions FINAL WHERE {batch.where} {'AND status < 400' if only_ok else ''})"
+    )
+
+
+def _states(batch: Batch, source: FieldMap) -> str:
+    """INSERT of the states of one map's fields; `missing`: rows of the same version, segment and weight without."""
+    only_ok = source.role == "output"
+    cells = f"ARRAY JOIN mapKeys({source.column}) AS field, mapValues({source.column}) AS value"
+    mine = "cityHash64(field) % {pieces:UInt64} = {piece:UInt64}"
+    rows = f"{_relation(batch, source.column, only_ok)} {cells} WHERE {mine}"
+    if source.kind == "num":
+        gathered = f"SELECT {_KEYS}, field, arraySort(groupArray(value + 0.)) AS sorted FROM {rows}"
+        gathered += f" AND NOT isNaN(value) GROUP BY {_KEYS}, field"
+        states = f"SELECT {_KEYS}, field, {_NUMBERS} FROM ({gathered})"
+    else:
+        counted = f"SELECT {_KEYS}, field, value, count() AS count FROM {rows} GROUP BY {_KEYS}, field, value"
+        states = f"SELECT {_KEYS}, field, {_CATEGORIES} FROM ({counted}) GROUP BY {_KEYS}, field"
+    totals = f"SELECT {_KEYS}, count() AS total FROM {_relation(batch, 'status', only_ok)} GROUP BY {_KEYS}"
+    return (
+        f"INSERT INTO {MINUTE.table} ({_STATE}) SELECT of_namespace, of_model, start, {{revision:UInt64}}, of_version,"
+        f" of_segment, '{source.role}', '{source.kind}', field, of_weight, known, total - known, different, mean,"
+        f" variance, min, max, values, categories, counts, rest, error"
+        f" FROM ({states}) AS states ANY LEFT JOIN ({totals}) AS totals USING ({_KEYS})"
+    )
+
+
+def _rows(batch: Batch, wide: bool) -> str:
+    """INSERT of how many rows there are; of minutes that are too `wide`, no more than that."""
+    keys = "of_namespace, of_model, start" if wide else _KEYS
+    apart = "'', '', 1." if wide else "of_version, of_segment, of_weight"
+    minute = f"indexOf({{minutes:{MINUTES}}}, (of_namespace, of_model, start))"
+    return (
+        f"INSERT INTO {MINUTE.table} (namespace, model, start, version, segment, weight, revision, rows, missing,"
+        f" content, segments) SELECT of_namespace, of_model, start, {apart}, {{revision:UInt64}}, count(),"
+        f" countIf(status >= 400), {{contents:Array(UInt64)}}[{minute}], {{kept:Array(String)}}"
+        f" FROM {_relation(batch, 'status')} GROUP BY {keys}"
+    )
