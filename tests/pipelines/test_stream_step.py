@@ -11,9 +11,12 @@ from stored_rows import NOON, store
 from test_joint_step import config as joint_config
 from test_runner import MINUTE, Process, config
 
-from core.records import TIME
+from core.findings import Window
+from core.records import TIME, ModelKey
 from detectors import make
+from pipelines.backtest import Backtest
 from storage.engine import Engine
+from storage.past import Extent, extent
 
 CUSUM = "cusum, options: {h: 8.0}"
 
@@ -90,8 +93,8 @@ def test_errors_are_fed_when_their_labels_come_however_late_or_early(engine: Eng
     for at, (rate, late) in enumerate(((10, 0), (10, 12), (2, 12), (10, -3))):
         made = NOON + at * 10 * MINUTE
         truth = [a if n % rate else "maybe" for n, a in enumerate(answers)]
-        label(engine, [f"{made:%H%M%S}-{n:06}-" for n in range(600)], truth, made + late * MINUTE)
-    label(engine, [f"{NOON:%H%M%S}-000001-"], ["maybe"], NOON + 25 * MINUTE)  # a correction is not fed again
+        label(engine, [f"{made:%H%M%S%f}-{n:06}-" for n in range(600)], truth, made + late * MINUTE)
+    label(engine, [f"{NOON:%H%M%S%f}-000001-"], ["maybe"], NOON + 25 * MINUTE)  # a correction is not fed again
     for end in (11, 21, 31, 41):
         process = Process(engine, plan)
         process.tick(NOON + end * MINUTE)
@@ -120,10 +123,29 @@ def test_numeric_outputs_are_cut_and_compared(engine: Engine) -> None:
     store(engine, {"outputs.p": [0.6, 0.8] * 300})
     columns = {"name": ["truth"] * 600, "value": ["1"] * 600, "num": [1.0] * 600, "namespace": ["default"] * 600}
     times = pa.array([NOON + timedelta(seconds=n) for n in range(600)], TIME)
-    ids = [f"{NOON:%H%M%S}-{n:06}-" for n in range(600)]
+    ids = [f"{NOON:%H%M%S%f}-{n:06}-" for n in range(600)]
     engine.insert("labels", pa.table({**columns, "id": ids, "time": times, "received": times}))
     store(engine, {"outputs.p": [0.6] * 10}, NOON - MINUTE)
     process.tick(NOON + 11 * MINUTE)
     (row,) = engine.rows("SELECT state FROM detector_states FINAL")
     state = json.loads(row["state"])
     assert state["n"] == 600 and state["p"] == pytest.approx(0.5)
+
+
+def test_a_backtest_remembers_from_window_to_window_and_leaves_no_trace(engine: Engine) -> None:
+    watched(engine, restarts=False)
+    live, kept = highest(engine), states(engine)
+    engine.command("TRUNCATE TABLE detector_states")
+    plan = config(step=CUSUM)
+    tested = Backtest(engine, plan, NOON + 60 * MINUTE)
+    outcomes = tested.outcomes(plan.monitors[0], Window(NOON, NOON + 50 * MINUTE), held_by(engine))
+    found = [f.score.score for outcome in outcomes for f in outcome.findings if f.field == "a"]
+    tested.close()
+    assert [score for score in found if score is not None] == live and states(engine) == []
+    assert len(kept) == 10
+
+
+def held_by(engine: Engine) -> Extent:
+    held = extent(engine, ModelKey("default", "m"))
+    assert held
+    return held
