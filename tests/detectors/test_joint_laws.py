@@ -11,7 +11,7 @@ from detectors import JointDetector, make
 from detectors.multivariate import MULTIVARIATE
 
 # Fewer trees and permutations than by default: the promises are the same.
-OPTIONS = {"domain_classifier": {"trees": 10}, "sliced_wasserstein": {"directions": 10, "permutations": 100}}
+OPTIONS = {"domain_classifier": {"trees": 10}, "sliced_wasserstein": {"directions": 5, "permutations": 400}}
 ALL = [pytest.param(make(name, OPTIONS.get(name, {})), id=name) for name in MULTIVARIATE]
 LIGHT = [param for param in ALL if not param.values[0].heavy]
 
