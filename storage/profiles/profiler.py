@@ -62,6 +62,7 @@ class Profiler:
         self._engine, self._tags, self._kept = engine, tags, kept
         self._waiting = Waiting()
         self.looked_at = 0  # minutes so far, changed or not
+        self._ready_at: dict[tuple[ModelKey, Window], int] = {}  # what `looked_at` was then
         self._batch_minutes = FIRST_MINUTES
         self._hour: datetime | None = None  # up to which hours and days have been looked for
 
@@ -91,7 +92,9 @@ class Profiler:
         self._profile(self._waiting.inside(model, window), now)
         if self._waiting.inside(model, window):
             return False
-        self._remake(Among(window.start, window.end, model), now)
+        if self._ready_at.get((model, window)) != self.looked_at:
+            self._remake(Among(window.start, window.end, model), now)
+            self._ready_at = {**self._ready_at, (model, window): self.looked_at} if len(self._ready_at) < 64 else {}
         return True
 
     def _notice(self, now: datetime) -> None:

@@ -87,7 +87,7 @@ def tallies(engine: Engine, batch: Batch) -> list[Tally]:
     counted = ", ".join(f"uniqUpTo({MOST_SEGMENTS})({tag})" for tag in tags.split(", ") if tag)
     found = engine.rows(
         "SELECT namespace, model, toDateTime64(toStartOfMinute(time), 6, 'UTC') AS start, count() AS rows,"
-        f" [{cells}] AS cells, sum(sipHash64({hashed})) AS content,"
+        f" [{cells}] AS cells, sum(cityHash64({hashed})) AS content,"
         f" uniqUpTo({MOST_VERSIONS})(version, weight) AS versions, [{counted}]::Array(UInt64) AS segments"
         f" FROM predictions FINAL WHERE {batch.where}"
         " GROUP BY namespace, model, start ORDER BY start, namespace, model",
