@@ -12,7 +12,7 @@ VENV = $(PYTHON) -m venv $@ || { apt-get update -qq && apt-get install -qq -y $(
 demo: .venv
 	.venv/bin/tidemark demo $(ARGS)
 
-test: .venv/dev .venv-mlserver
+test: .venv/dev .venv-mlserver .venv-adapters
 	sh tests/system-packages.sh
 	.venv/bin/pytest $(ARGS)
 
@@ -51,4 +51,11 @@ bench: .venv/bench
 .venv-mlserver: tests/mlserver/requirements.txt
 	$(VENV)
 	$@/bin/pip install $(QUIET) --requirement $<
+	touch $@
+
+# alibi-detect and Evidently hold numpy and others back, so they too live apart. torch only where a wheel is at hand.
+.venv-adapters: tests/adapters/requirements.txt
+	$(VENV)
+	$@/bin/pip install $(QUIET) --no-compile --requirement $<
+	$@/bin/pip install $(QUIET) --no-compile --requirement $< torch==2.13.0 || echo "tests: without torch, so those that need it skip"
 	touch $@

@@ -15,6 +15,7 @@ class Arrived(NamedTuple):
     exchanges: Sequence[Exchange] = ()
     batches: Sequence[pa.RecordBatch] = ()
     letters: Sequence[DeadLetter] = ()
+    labels: Sequence[pa.RecordBatch] = ()
 
 
 class Arrivals:
@@ -25,6 +26,7 @@ class Arrivals:
         self._exchanges: list[Exchange] = []
         self._batches: list[pa.RecordBatch] = []
         self._letters: list[DeadLetter] = []
+        self._labels: list[pa.RecordBatch] = []
         self.bytes = self.rows = 0
         self._oldest = 0
 
@@ -41,6 +43,11 @@ class Arrivals:
             self.bytes += batch.nbytes
             self._oldest = self._oldest or received
 
+    def labels(self, batch: pa.RecordBatch) -> None:
+        with self._lock:
+            self._labels.append(batch)
+            self.bytes += batch.nbytes
+
     def letter(self, letter: DeadLetter) -> None:
         with self._lock:
             self._letters.append(letter)
@@ -48,17 +55,18 @@ class Arrivals:
 
     def look(self) -> Arrived:
         with self._lock:
-            return Arrived([*self._exchanges], [*self._batches], [*self._letters])
+            return Arrived([*self._exchanges], [*self._batches], [*self._letters], [*self._labels])
 
     def take(self, exchanges: int | None = None) -> Arrived:
         """Everything, but at most so many exchanges."""
         with self._lock:
-            taken = Arrived(self._exchanges[:exchanges], self._batches, self._letters)
+            taken = Arrived(self._exchanges[:exchanges], self._batches, self._letters, self._labels)
             self._exchanges = self._exchanges[len(taken.exchanges) :]
-            self._batches, self._letters = [], []
+            self._batches, self._letters, self._labels = [], [], []
             self.rows = 0
             self.bytes -= sum(map(exchange_bytes, taken.exchanges))
-            self.bytes -= sum(batch.nbytes for batch in taken.batches) + sum(len(x.body) for x in taken.letters)
+            self.bytes -= sum(batch.nbytes for batch in (*taken.batches, *taken.labels))
+            self.bytes -= sum(len(x.body) for x in taken.letters)
         return taken
 
     def oldest(self) -> int:

@@ -14,9 +14,12 @@ import pyarrow as pa
 
 from collectors.arrivals import Arrivals, Arrived
 from collectors.building import BUILT_AT_ONCE, Builder
-from collectors.counting import count_sampled, count_stored
+from collectors.counting import count_labels, count_sampled, count_stored
 from collectors.duplicates import Duplicates, Told
 from collectors.exchanges import Exchange, Group, Naming
+from collectors.labels import label_line, labels_of
+from collectors.labels.duplicates import LabelDuplicates
+from collectors.labels.spool import LabelOutcomes, LabelSpool
 from collectors.ledger import Ledger, Line, Tally, exchange_rows, half_rows, line_of, rows_of, tally
 from collectors.note import Left
 from collectors.orphans import Orphans
@@ -80,6 +83,8 @@ class Collector:
         self._duplicates = Duplicates(ports.metrics)
         self._builder = Builder(ports.naming, self._duplicates, ports.ledger, self._bury)
         self._spool = Spool(ports.sink, Outcomes(self._stored, self._refused))
+        self._label_duplicates = LabelDuplicates()
+        self._labels = LabelSpool(ports.sink.store_labels, LabelOutcomes(self._stored_labels, self._refused_labels))
         self._orphans = Orphans(self._pairing, ports.naming, ports.orphan_after)
         self._sweeper = Sweeper(self._pairing, self._orphans, ports.ledger, ports.metrics, ports.clock)
         self._known_fields: set[FieldInfo] = set()
@@ -90,7 +95,7 @@ class Collector:
     @property
     def waiting_bytes(self) -> int:
         """Memory that everything takes which was accepted and is not stored."""
-        return self._arrivals.bytes + self._builder.bytes + self._pairing.bytes + self._spool.bytes
+        return self._arrivals.bytes + self._builder.bytes + self._pairing.bytes + self._spool.bytes + self._labels.bytes
 
     @property
     def full(self) -> bool:
@@ -154,6 +159,14 @@ class Collector:
             self._arrivals.batch(told.batch, self._ports.clock())
         return Accepted(len(told.batch), told.duplicate.total())
 
+    def labels(self, batch: pa.RecordBatch) -> Accepted:
+        """Labels of the schema LABELS; those sent before with the same value are left out."""
+        told = self._label_duplicates.told(batch)
+        with self.lock:
+            self.ledger.count_all(told.words())
+            self._arrivals.labels(told.batch)
+        return Accepted(len(told.batch), told.duplicate.total())
+
     def dead_letter(self, letter: DeadLetter) -> None:
         """Something that was sent and could not be read."""
         self._metrics.dead_letters.labels(letter.reason).inc()
@@ -185,6 +198,8 @@ class Collector:
         held.update(tally((line_of(e.first), exchange_rows(e)) for e in (*arrived.exchanges, *self._builder.waiting)))
         for batch in (*arrived.batches, *self._spool.batches):
             held.update(rows_of(batch))
+        for batch in (*arrived.labels, *self._labels.batches):
+            held.update(labels_of(batch))
         return held
 
     def cut(self) -> Cut:
@@ -231,12 +246,16 @@ class Collector:
         self._builder.add(arrived.exchanges)
         for batch in arrived.batches:
             self._keep(batch)
+        for labels in arrived.labels:
+            self._labels.add(labels)
         for letter in arrived.letters:
             self._spool.add_letter(letter)
 
     def _store(self, now: int, everything: bool) -> None:
         self._builder.build(self._put)
         self._spool.drain(now, everything)
+        self._labels.drain()
+        self._spool.drain_letters()  # of labels that were refused: the log may forget them when this returns
 
     def _put(self, group: Group) -> None:
         self._keep(group.batch)
@@ -261,6 +280,14 @@ class Collector:
     def _stored(self, batch: pa.RecordBatch) -> None:
         count_stored(batch, self._metrics)
         self.ledger.settle(rows_of(batch), "stored")
+
+    def _stored_labels(self, batch: pa.RecordBatch) -> None:
+        count_labels(batch, self._metrics)
+        self.ledger.settle(labels_of(batch), "stored")
+
+    def _refused_labels(self, letter: DeadLetter) -> None:
+        self.ledger.settle(Tally({label_line(letter.namespace, letter.model): letter.rows}), "dead_lettered")
+        self._bury(letter)
 
     def _refused(self, letter: DeadLetter, rows: int) -> None:
         self.ledger.settle(Tally({Line(letter.source, letter.namespace, letter.model): rows}), "dead_lettered")

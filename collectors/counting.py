@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
+from collectors.labels import labels_of
 from core.metrics import Metrics
 
 _GROUP = ["namespace", "model", "version", "status"]
@@ -20,6 +21,12 @@ def count_sampled(dropped: pa.RecordBatch, metrics: Metrics) -> None:
     """Rows sampled away, of which only what is counted is left: inferences all the same."""
     for _ in _count(dropped, metrics):
         pass
+
+
+def count_labels(batch: pa.RecordBatch, metrics: Metrics) -> None:
+    """`batch` has the schema LABELS and is in the store."""
+    for line, count in labels_of(batch).items():
+        metrics.labels.labels(line.namespace, line.model).inc(count)
 
 
 def _count(batch: pa.RecordBatch, metrics: Metrics) -> Iterator[tuple[str, str, int]]:

@@ -16,7 +16,7 @@ from collectors.collector import Accepted, Collector, Cut
 from collectors.duplicates import Told
 from collectors.fairness import FAIR_FROM, FairShare
 from collectors.into import Frames
-from collectors.items import Halves, Item, Letters, Rows
+from collectors.items import Halves, Item, Labels, Letters, Rows
 from collectors.journal import frames_of, holds_halves, read_frame
 from collectors.ledger import Entry, Tally
 from collectors.note import Note, read, written
@@ -29,6 +29,7 @@ from core.records import DeadLetter, Half
 
 LARGE_ROWS = 2_000  # telling duplicates among more takes so long that it happens in a thread
 REMEMBERED_ROWS = 200_000
+READ_SECONDS = 1.0  # a stop, and what waits to be stored, wait for a backlog no longer than this at a time
 WATCHED_FROM = FAIR_FROM / 2  # of the log: below nobody needs to know who sends how much
 
 log = logging.getLogger("tidemark.collector")
@@ -170,6 +171,8 @@ class Intake:
         collector = self._collector
         if isinstance(item, Rows):
             return collector.told_rows(told or collector.tell(item.batch, item.new), item.fields)
+        if isinstance(item, Labels):
+            return collector.labels(item.batch)
         if isinstance(item, Halves):
             for half in item.halves:
                 collector.half(half, before)
@@ -211,13 +214,14 @@ class Intake:
                 self._collector.waiting_half(half, self._claimed, known)
 
     def read_on(self) -> bool:
-        """Take frames from the log while memory has room; whether there was any."""
+        """Take frames from the log while memory has room, for a moment; whether there was any."""
         if self._open or self._collector.half_full:
             return False
+        until = time.monotonic() + READ_SECONDS
         before, end = self._claimed, self._journal.newest
         for position, frame in self._journal.read(self._claimed):
             self._take_read(position, self._read(frame))
-            if self._collector.half_full:
+            if self._collector.half_full or time.monotonic() > until:
                 return True
         with self._lock:
             if self._journal.newest == end:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from collectors.exchanges import Exchange
+from collectors.labels import TAP, labels_of
 from collectors.ledger import Tally, exchange_rows, line_of, rows_of
 from core.records import DeadLetter, FieldInfo, Half
 
@@ -85,6 +86,25 @@ class Rows(NamedTuple):
         return {line.namespace for line in self.rows}
 
 
+class Labels(NamedTuple):
+    """Labels of the schema LABELS, at least one. `events` is 0 for those that came with predictions."""
+
+    batch: pa.RecordBatch
+    events: int = 1
+
+    @property
+    def tap(self) -> str:
+        return TAP
+
+    @property
+    def rows(self) -> Tally:
+        return labels_of(self.batch)
+
+    @property
+    def namespaces(self) -> set[str]:
+        return {line.namespace for line in self.rows}
+
+
 class Letters(NamedTuple):
     """What could not be read, at least one. `events` counts calls of which nothing else was accepted."""
 
@@ -104,4 +124,4 @@ class Letters(NamedTuple):
         return {letter.namespace for letter in self.letters}
 
 
-Item = Halves | Called | Rows | Letters
+Item = Halves | Called | Rows | Labels | Letters

@@ -1,7 +1,8 @@
-"""What was accepted as frames of the log, and back: halves, exchanges of the proxy tap, rows, and dead letters.
+"""What was accepted as frames of the log, and back: halves, exchanges of the proxy tap, rows, labels, and dead
+letters.
 
 A frame is one byte for its kind, then the length of a JSON header, the header and the bodies, one after the other; for
-rows an Arrow IPC stream. Payloads are not written: they are decoded again from the bodies.
+rows and labels an Arrow IPC stream. Payloads are not written: they are decoded again from the bodies.
 """
 
 import json
@@ -9,19 +10,20 @@ import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import pyarrow as pa
 
 from collectors.exchanges import Exchange
-from collectors.items import Called, Halves, Item, Letters, Rows
+from collectors.items import Called, Halves, Item, Labels, Letters, Rows
 from core.records import DeadLetter, FieldInfo, Half, ModelKey, Payload, RequestKey
 
 FRAME_BYTES = 32 << 20  # of rows: larger batches are several frames, so that every one fits a segment
-_HALVES, _CALLED, _ROWS, _LETTERS = b"h", b"e", b"r", b"l"
+_HALVES, _CALLED, _ROWS, _LABELS, _LETTERS = b"h", b"e", b"r", b"t", b"l"
 _LENGTH = struct.Struct("<I")
 _FIELDS, _NEW, _EVENTS = b"fields", b"new", b"events"
+_Columns = TypeVar("_Columns", Rows, Labels)
 _SAID = [field.name for field in fields(DeadLetter) if field.name not in ("body", "headers")]
 
 
@@ -29,14 +31,16 @@ def frames_of(item: Item) -> list[tuple[Item, bytes]]:
     """The item with its frame; of many rows several of both."""
     if isinstance(item, Rows):
         return [(part, _of_rows(part)) for part in _parts(item)]
+    if isinstance(item, Labels):
+        return [(part, _of_rows(part)) for part in _parts(item)]
     return [(item, _frame(item))]
 
 
 def read_frame(frame: bytes, decode: Callable[[Half], Half]) -> Item:
     """`decode` fills the payload of a half. A frame that cannot be read raises Rejected or an error of its parser."""
     kind, content = frame[:1], memoryview(frame)[1:]
-    if kind == _ROWS:
-        item: Item = _rows(content)
+    if kind in (_ROWS, _LABELS):
+        item: Item = _rows(kind, content)
     elif kind == _LETTERS:
         item = _letters(content)
     elif kind in (_HALVES, _CALLED):
@@ -68,7 +72,7 @@ def _joined(kind: bytes, header: list[Any], bodies: Sequence[bytes]) -> bytes:
     return b"".join([kind, _LENGTH.pack(len(said)), said, *bodies])
 
 
-def _parts(item: Rows) -> Iterator[Rows]:
+def _parts(item: _Columns) -> Iterator[_Columns]:
     """At most FRAME_BYTES each; the event is counted with the first."""
     step = max(1, len(item.batch) * FRAME_BYTES // max(1, item.batch.nbytes))
     for start in range(0, len(item.batch), step):
@@ -131,23 +135,28 @@ def _pairs(said: Any) -> tuple[tuple[str, str], ...]:
     return tuple([(name, value) for name, value in said])
 
 
-def _of_rows(item: Rows) -> bytes:
-    said = {_FIELDS: [*map(list, item.fields)], _NEW: item.new, _EVENTS: item.events}
+def _of_rows(item: Rows | Labels) -> bytes:
+    said: dict[bytes, Any] = {_EVENTS: item.events}
+    if isinstance(item, Rows):
+        said |= {_FIELDS: [*map(list, item.fields)], _NEW: item.new}
     schema = item.batch.schema.with_metadata({name: _dumps(value) for name, value in said.items()})
     buffer = pa.BufferOutputStream()
-    buffer.write(_ROWS)
+    buffer.write(_ROWS if isinstance(item, Rows) else _LABELS)
     with pa.ipc.new_stream(buffer, schema) as writer:
         writer.write_batch(pa.RecordBatch.from_arrays(item.batch.columns, schema=schema))
     content: bytes = buffer.getvalue().to_pybytes()
     return content
 
 
-def _rows(content: memoryview) -> Rows:
+def _rows(kind: bytes, content: memoryview) -> Rows | Labels:
     with pa.ipc.open_stream(bytes(content)) as reader:  # copied: behind the kind it lies at an odd address
         batch = reader.read_next_batch()
     said = {name: _loads(value) for name, value in batch.schema.metadata.items()}
+    batch = batch.replace_schema_metadata(None)
+    if kind == _LABELS:
+        return Labels(batch, said[_EVENTS])
     infos = [FieldInfo(ModelKey(*model), *rest) for model, *rest in said[_FIELDS]]
-    return Rows(batch.replace_schema_metadata(None), infos, said[_NEW], said[_EVENTS])
+    return Rows(batch, infos, said[_NEW], said[_EVENTS])
 
 
 def _dumps(value: Any) -> bytes:

@@ -28,11 +28,11 @@ class Recent:
         """Remember `key` with its content, and say what was known of it before."""
         known = self._get(key)
         if known is None:
-            self._remember([key], [content])
+            self._remember_one(key, content)
             return Seen.NEW
         if content == known or self._get((key, content)) is not None:
             return Seen.DUPLICATE
-        self._remember([(key, content)], [content])
+        self._remember_one((key, content), content)
         return Seen.CONFLICT
 
     def see_all(self, keys: Sequence[Hashable], contents: Sequence[int]) -> list[Seen]:
@@ -45,6 +45,11 @@ class Recent:
     def _get(self, key: Hashable) -> int | None:
         known = self._young.get(key)
         return self._old.get(key) if known is None else known
+
+    def _remember_one(self, key: Hashable, content: int) -> None:
+        if len(self._young) >= self._capacity:
+            self._old, self._young = self._young, {}
+        self._young[key] = content
 
     def _remember(self, keys: Sequence[Hashable], contents: Sequence[int]) -> None:
         at = 0

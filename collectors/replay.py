@@ -5,17 +5,19 @@ accepted and could not be stored goes straight to the store, which says at once 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from collectors.call_again import MakeTap, call_again
-from collectors.counting import count_stored
+from collectors.counting import count_labels, count_stored
 from collectors.exchanges import Exchange, Naming, to_rows
 from collectors.into import Into
-from collectors.items import Called, Item, Rows
+from collectors.items import Called, Item, Labels, Rows
 from collectors.journal import read_frame
+from collectors.labels import TAP, label_line
 from collectors.ledger import Ledger, Line
 from core.errors import Rejected, StoreUnavailable
 from core.metrics import Metrics
@@ -77,14 +79,15 @@ class Replay:
             raise
         await asyncio.to_thread(self._ports.record, done)
         if letter.rows:
-            self._ports.ledger.brought_in(Line(letter.source, letter.namespace, letter.model), letter.rows)
+            self._ports.ledger.brought_in(_line(letter), letter.rows)
         return done
 
     async def _bring_in(self, letter: DeadLetter) -> str:
         if letter.path:
             return await self._call(letter)
         if letter.reason == "store_refused":
-            return await asyncio.to_thread(self._store, _refused_rows(letter.body))
+            store = self._store_labels if letter.source == TAP else self._store
+            return await asyncio.to_thread(store, _refused_rows(letter.body))
         return await self._frame(letter.body)
 
     async def _call(self, letter: DeadLetter) -> str:
@@ -99,6 +102,8 @@ class Replay:
         found = await asyncio.to_thread(self._read, frame)
         if isinstance(found, Rows):
             return await asyncio.to_thread(self._store, found.batch, found.fields)
+        if isinstance(found, Labels):
+            return await asyncio.to_thread(self._store_labels, found.batch)
         if isinstance(found, Called):
             return await asyncio.to_thread(self._store_exchange, found.exchange)
         await self._ports.into.accept([(found, frame)])
@@ -119,16 +124,29 @@ class Replay:
 
     def _store(self, batch: pa.RecordBatch, fields: Sequence[FieldInfo] = ()) -> str:
         """Not through the collector: it remembers these rows, and would leave them out as sent again."""
-        try:
+        with _store_answers():
             self._ports.sink.store(batch)
             if fields:
                 self._ports.sink.store_fields(fields)
-        except StoreUnavailable:
-            raise
-        except Exception as error:
-            raise _still("store_refused", error) from None
         count_stored(batch, self._ports.metrics)
         return ""
+
+    def _store_labels(self, batch: pa.RecordBatch) -> str:
+        with _store_answers():
+            self._ports.sink.store_labels(batch)
+        count_labels(batch, self._ports.metrics)
+        return ""
+
+
+@contextmanager
+def _store_answers() -> Iterator[None]:
+    """What the store refuses is refused still; that it is away passes."""
+    try:
+        yield
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        raise _still("store_refused", error) from None
 
 
 def hindrance(letter: DeadLetter, taps: Mapping[str, MakeTap]) -> str:
@@ -150,6 +168,12 @@ def hindrance(letter: DeadLetter, taps: Mapping[str, MakeTap]) -> str:
     if not path and letter.reason not in ("store_refused", "unreadable_frame", "internal"):
         return "it was written by a version that did not keep where the call went"
     return ""
+
+
+def _line(letter: DeadLetter) -> Line:
+    if letter.source == TAP:
+        return label_line(letter.namespace, letter.model)
+    return Line(letter.source, letter.namespace, letter.model)
 
 
 def _still(code: str, error: Exception) -> Rejected:

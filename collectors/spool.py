@@ -90,7 +90,7 @@ class Spool:
         """
         while self._pieces or self._next_pieces(now, everything):
             self._store(self._pieces[0], now)
-        self._drain_letters()
+        self.drain_letters()
 
     def _next_pieces(self, now: int, everything: bool) -> bool:
         self._divisions = MOST_DIVISIONS
@@ -149,7 +149,7 @@ class Spool:
             self._rows -= len(piece.batch)
             self._bytes -= piece.bytes
 
-    def _drain_letters(self) -> None:
+    def drain_letters(self) -> None:
         """In inserts of a size that shrinks when one is refused: a letter that cannot be stored costs no other."""
         count = self._letters_under_way or LETTERS_PER_INSERT
         while some := self._letters[:count]:

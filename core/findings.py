@@ -121,6 +121,18 @@ class RowScore:
 
 
 @dataclass(frozen=True)
+class Report:
+    """A library's own HTML about one step of a run; `constant` are long parts of it that every report repeats."""
+
+    run: str
+    step: str
+    version: str
+    namespace: str
+    html: str
+    constant: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Attributions of one stored prediction: `values[field]` sum to `prediction - baseline`, up to `errors`.
 

@@ -48,6 +48,11 @@ class Metrics:
         self.conflicts = counter(
             "tidemark_conflicts_total", "Predictions sent again with other content; both are kept.", *_MODEL
         )
+        self.labels = counter(
+            "tidemark_labels_stored_total",
+            "Labels written to the store, revisions included; model '*' for those that do not say which they are of.",
+            *_MODEL,
+        )
         self.dead_letters = counter("tidemark_dead_letters_total", "Payloads that could not be read.", "reason")
         self.lag = gauge(
             "tidemark_ingest_lag_seconds",

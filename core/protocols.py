@@ -1,7 +1,7 @@
 """Where rooms that do not know each other meet; wired together in `tidemark/`."""
 
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -14,6 +14,9 @@ class Sink(Protocol):
 
     def store(self, predictions: pa.RecordBatch) -> None:
         """Store rows of the schema `core.records.PREDICTIONS`."""
+
+    def store_labels(self, labels: pa.RecordBatch) -> None:
+        """Store rows of the schema `core.records.LABELS`."""
 
     def store_fields(self, fields: Iterable[FieldInfo]) -> None: ...
 
@@ -87,6 +90,20 @@ class HalfStore(Protocol):
 
     def left(self, since: int) -> Sequence[HalfId]:
         """Those kept by this collector, received at `since` (microseconds) or later, and not completed."""
+
+
+class Known(NamedTuple):
+    """The models in which an id is that of a prediction, and in which it is that of a request of several rows."""
+
+    predictions: frozenset[str]
+    requests: frozenset[str]
+
+
+class Ids(Protocol):
+    """Which ids are stored."""
+
+    def known(self, namespace: str, ids: Collection[str]) -> Mapping[str, Known]:
+        """What there is under each of `ids`. StoreError when the store is away."""
 
 
 class Predict(Protocol):

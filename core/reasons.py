@@ -17,6 +17,7 @@ _LIMIT = "send less at once, or raise the limit that the detail names, restart a
 
 # Of dead letters.
 REASONS: dict[str, Reason] = {
+    "ambiguous_id": Reason("a label whose id is that of predictions of several models", "say the label's model"),
     "bad_arrow": Reason("the body is no Arrow IPC stream, or one of its columns is there twice", _SENDER),
     "bad_base64": Reason("binary data that is not base64", _SENDER),
     "bad_content_type": Reason(
@@ -63,6 +64,7 @@ REASONS: dict[str, Reason] = {
     "missing_attribute": Reason("a CloudEvent without an attribute that it needs", _SENDER),
     "no_model": Reason("a row that does not say which model it is of", "name the model in the row or in ?model="),
     "ragged": Reason("lists of different lengths where a tensor is expected", _SENDER),
+    "several_rows": Reason("a label for a request of several rows", "label each row by its own id, <request id>-<row>"),
     "slow_body": Reason(
         "the body did not arrive within limits.body_seconds", "look at the sender's network; there is nothing to replay"
     ),

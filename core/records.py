@@ -40,6 +40,21 @@ PREDICTIONS = pa.schema(
     }
 )
 
+# The table `labels` as Arrow, but for `batch`. `num` is null for a label that is text.
+LABELS = pa.schema(
+    {
+        "time": TIME,
+        "received": TIME,
+        "namespace": pa.string(),
+        "model": pa.string(),
+        "id": pa.string(),
+        "name": pa.string(),
+        "value": pa.string(),
+        "num": pa.float64(),
+        "source": pa.string(),
+    }
+)
+
 Role = Literal["input", "output"]
 HalfKind = Literal["request", "response"]
 

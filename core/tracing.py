@@ -7,6 +7,7 @@ ten thousand times a second.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 
 from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanContext, TraceFlags
@@ -15,6 +16,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 # An insert holds predictions of many traces; a span takes 128 links by default (OpenTelemetry SDK specification).
 MOST_LINKS = 128
 
+_NO_SPAN = nullcontext(trace.INVALID_SPAN)
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 _TRACEPARENT = re.compile(rf"(?!ff)[0-9a-f]{{2}}-({_TRACE_ID.pattern})-[0-9a-f]{{16}}-[0-9a-f]{{2}}(-.*)?")
 
@@ -38,7 +40,7 @@ def span(
     ends the span is no part of it.
     """
     if not _recording():
-        return nullcontext(trace.INVALID_SPAN)
+        return _NO_SPAN
     linked = sorted({t for t in links if _TRACE_ID.fullmatch(t)})[:MOST_LINKS]
     parent = TraceContextTextMapPropagator().extract(carrier) if carrier else None
     started = trace.get_tracer("tidemark").start_as_current_span(
@@ -63,6 +65,7 @@ def _names_errors(started: AbstractContextManager[Span]) -> Iterator[Span]:
             raise
 
 
+@cache  # asking looks into the environment each time; an SDK is set up before the first span, and for good
 def _recording() -> bool:
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider)
 

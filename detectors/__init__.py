@@ -7,11 +7,12 @@ from typing import Any
 
 from core.options import build
 
+from . import adapters
 from .outliers import OUTLIERS
 from .protocols import FieldDetector, RowDetector, RowScores
 from .univariate import UNIVARIATE
 
-__all__ = ["DETECTORS", "FieldDetector", "RowDetector", "RowScores", "make"]
+__all__ = ["DETECTORS", "FieldDetector", "RowDetector", "RowScores", "adapters", "make"]
 
 DETECTORS: Mapping[str, type[FieldDetector] | type[RowDetector]] = {**UNIVARIATE, **OUTLIERS}
 

@@ -61,6 +61,20 @@ class Basis:
             return False
 
 
+class KeptBasis(Basis):
+    """Merges the states that are there and makes none: states made anew would have live windows run again."""
+
+    def up_to_date(self, relation: Relation) -> bool:
+        """Whether the states hold as many rows as are stored."""
+        if relation.stretch is None:
+            return False
+        merged, rows = (
+            {totals.version: totals.rows for totals in reader.totals(relation, "")}
+            for reader in (self._merged, self._rows)
+        )
+        return merged == rows
+
+
 def _tags(config: Config) -> Mapping[ModelKey, tuple[str, ...]]:
     """The tags by which any monitor of a model looks at segments."""
     found: dict[ModelKey, set[str]] = {}

@@ -1,13 +1,16 @@
 """What is wrong with the monitors of a configuration, before any of them runs."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
-from core.config import Config, DatasetConfig, DatasetReference, MonitorConfig, model_key
+from core.config import Config, DatasetConfig, DatasetReference, MonitorConfig, TimeWindows, model_key
 from core.errors import ConfigError
 from core.options import nearest
 from core.records import ModelKey
 from explainers import EXPLAINERS
+from pipelines.budget import allowances
+from pipelines.libraries import uninstalled
 from pipelines.steps import module
 from storage import datasets, references
 from storage.engine import Engine
@@ -17,7 +20,7 @@ from storage.lookup import models
 def problems(config: Config, engine: Engine | None = None) -> list[str]:
     """One line for each thing that a monitor names and that does not exist, as far as `engine` or, without one, the
     configuration alone knows."""
-    return [*mistakes(config, engine), *unknown(config, engine)]
+    return [*mistakes(config, engine), *uninstalled(config), *unknown(config, engine)]
 
 
 def mistakes(config: Config, engine: Engine | None = None) -> list[str]:
@@ -58,6 +61,10 @@ def _model(monitor: MonitorConfig, fields: dict[ModelKey, set[str]]) -> Iterator
 
 
 def _steps(monitor: MonitorConfig) -> Iterator[str]:
+    apart = monitor.window.every if isinstance(monitor.window, TimeWindows) else timedelta(hours=1)
+    for name, allowed in allowances(monitor, apart).items():
+        if not allowed.alpha:
+            yield f"step '{name}': the other steps take all of the {monitor.false_alarms} false alarms"
     for step in monitor.steps:
         try:
             module(step)

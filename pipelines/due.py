@@ -22,10 +22,10 @@ def due(engine: Engine, monitor: MonitorConfig, last: Run | None, now: datetime)
         yield from due_times(monitor.window, after, now)
     elif position := _position(engine, monitor, last, now):
         ahead = Tumbling(monitor.window.rows, position, now - ROW_SETTLE)
-        yield from _due_rows(engine, model_key(monitor.model), ahead, last.window.end if last else EPOCH)
+        yield from row_windows(engine, model_key(monitor.model), ahead, last.window.end if last else EPOCH)
 
 
-def _due_rows(engine: Engine, model: ModelKey, ahead: Tumbling, end: datetime) -> Iterator[Window]:
+def row_windows(engine: Engine, model: ModelKey, ahead: Tumbling, end: datetime) -> Iterator[Window]:
     """All of them, a bounded number read at once; `end` is that of the window before."""
     while spans := row_spans(engine, model, ahead):
         windows = due_rows(spans, end)

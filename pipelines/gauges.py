@@ -27,6 +27,11 @@ class _Value(NamedTuple):
     threshold: float
     fired: bool
 
+    @property
+    def excess(self) -> float:
+        """How many times its threshold the score is."""
+        return self.score / self.threshold if self.threshold else float("inf")
+
 
 class Gauges:
     """Sets the gauges of a monitor after each of its windows, and takes away those of fields that are gone."""
@@ -86,7 +91,12 @@ def _decided(outcome: Outcome) -> dict[_Labels, _Value]:
 
 
 def _alarm(run: Run, fired: list[_Labels], values: Mapping[_Labels, _Value]) -> str:
-    worst = sorted(fired, key=lambda labels: values[labels].threshold - values[labels].score)[:5]
-    told = ", ".join(f"{w.step} {w.field or 'rows'} {values[w].score:.3g} > {values[w].threshold:.3g}" for w in worst)
+    """The fields that explain it, as the results rank them: by how many times its threshold a score is."""
+    worst = sorted(fired, key=lambda labels: -values[labels].excess)[:5]
+    told = ", ".join(f"{_named(w)} {values[w].score:.3g} > {values[w].threshold:.3g}" for w in worst)
     more = f" and {len(fired) - len(worst)} more" if len(fired) > len(worst) else ""
     return f"ALARM {run.monitor}: {told}{more} (model {run.model}, window to {run.window.end.isoformat()})"
+
+
+def _named(labels: _Labels) -> str:
+    return " ".join(part for part in (labels.step, labels.field or "rows", labels.segment) if part)

@@ -11,6 +11,9 @@ from storage.windows import Field, Part, Totals
 
 T = TypeVar("T")
 
+# numpy sorts and searches without the interpreter's lock; more threads would take cores from the store.
+THREADS = 2
+
 
 class Side(NamedTuple):
     """The rows of a window or of a reference, and what reads them."""
@@ -48,11 +51,14 @@ class Look:
     """
 
     def __init__(self, engine: Engine, sides: Sides, segments: Sequence[str], most_cells: int) -> None:
-        """`most_cells`: values that each side may hold in memory."""
+        """`most_cells`: values that each side may hold in memory.
+
+        `segments` begins with '', the whole; `chunks` are the names of fields that are read at once, None = all.
+        """
         self.engine, (self.window, self.reference) = engine, sides
-        self._segments, self._most_cells = ("", *segments), most_cells
-        self._totals = {segment: self._count(segment) for segment in self._segments}
-        self._chunks = self._plan()
+        self.segments, self._most_cells = ("", *segments), most_cells
+        self._totals = {segment: self._count(segment) for segment in self.segments}
+        self.chunks = self._plan()
         self._kept: list[Pair] | None = None
 
     @property
@@ -70,18 +76,18 @@ class Look:
 
     def pairs(self) -> Iterator[list[Pair]]:
         """All pairs, some of the fields at a time."""
-        for only in self._chunks:
-            pairs = self._kept or [p for segment in self._segments for p in self._read(segment, only)]
-            if len(self._chunks) == 1:
+        for only in self.chunks:
+            pairs = self._kept or [p for segment in self.segments for p in self._read(segment, only)]
+            if len(self.chunks) == 1:
                 self._kept = pairs
             yield pairs
 
     def fields(self) -> list[Fields]:
         """Which fields each pair has."""
-        if len(self._chunks) == 1:
+        if len(self.chunks) == 1:
             (pairs,) = self.pairs()
             return [Fields(w.version, w.segment, w.rows, set(w.fields), set(r.fields) if r else None) for w, r in pairs]
-        return [found for segment in self._segments for found in self._list(segment)]
+        return [found for segment in self.segments for found in self._list(segment)]
 
     def _read(self, segment: str, only: Sequence[str] | None) -> list[Pair]:
         totals = self._totals[segment]
@@ -103,7 +109,7 @@ class Look:
     def _plan(self) -> list[list[str] | None]:
         """[None]: all fields at once; else names of fields, so many as fit."""
         sides = self._totals[""]
-        cells = max(sum(sum(part.cells) for part in side) for side in sides) * len(self._segments)
+        cells = max(sum(sum(part.cells) for part in side) for side in sides) * len(self.segments)
         if cells <= self._most_cells:
             return [None]
         names = sorted({field.name.removeprefix("outputs.") for found in self._list("") for field in _all(found)})

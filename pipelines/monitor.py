@@ -4,7 +4,7 @@ import hashlib
 import logging
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -15,11 +15,15 @@ from core.errors import StoreError, TidemarkError
 from core.findings import Run, Score, Window
 from core.tracing import span
 from pipelines.basis import Basis
+from pipelines.budget import Allowance, allowances, spacing
+from pipelines.calibrating import Calibrations
+from pipelines.history import History
 from pipelines.look import Look, Side, Sides
 from pipelines.reference import Reference
 from pipelines.schema import STEP, schema_findings
 from pipelines.steps import Module, module, run_step
 from pipelines.task import Place, Predictor, StepResult, Subject, Task
+from pipelines.verdict import ranked
 from pipelines.worker import Worker
 from storage.cache import DirectReader
 from storage.engine import Engine
@@ -35,6 +39,7 @@ class Tools:
     """What running a monitor takes. `modules` makes a step's detector or explainer from its configuration.
 
     `most_cells`: values that window and reference may each hold in memory; of larger ones some fields at a time.
+    `outside` runs other libraries' detectors, where they have an interpreter of their own.
     Without `basis` windows are read from rows.
     """
 
@@ -44,6 +49,8 @@ class Tools:
     clock: Callable[[], datetime]
     modules: Callable[[StepConfig], Module] = module
     most_cells: int = CELLS
+    calibrations: Calibrations = field(default_factory=Calibrations)
+    outside: Worker | None = None
     basis: Basis | None = None
 
     def window(self, monitor: MonitorConfig, window: Window) -> Side:
@@ -71,7 +78,7 @@ def run_monitor(tools: Tools, monitor: MonitorConfig, window: Window, reference:
         tags = [segment.removeprefix("tags.") for segment in monitor.segments]
         look = Look(tools.engine, Sides(tools.window(monitor, window), reference.side), tags, tools.most_cells)
         place = Place(rows=look.window_rows, reference_rows=look.reference_rows)
-        results = _undecided(subject, place) or _run_steps(tools, subject, look)
+        results = _undecided(subject, place) or _run_steps(tools, subject, _Looked(look, reference.history))
     else:
         place = Place()
         results = _say(subject, place, "the model has not had all the rows yet that are to be its reference")
@@ -79,13 +86,22 @@ def run_monitor(tools: Tools, monitor: MonitorConfig, window: Window, reference:
     return _outcome(subject, results, ended)
 
 
-def _run_steps(tools: Tools, subject: Subject, look: Look) -> _Results:
-    results = _Results({STEP: StepResult(schema_findings(subject, look))}, {})
+class _Looked(NamedTuple):
+    look: Look
+    history: History
+
+
+def _run_steps(tools: Tools, subject: Subject, looked: _Looked) -> _Results:
+    results = _Results({STEP: StepResult(schema_findings(subject, looked.look))}, {})
+    apart = spacing(tools.engine, subject.monitor, subject.window)
+    allowed = allowances(subject.monitor, apart)
     for step in subject.monitor.steps:
         before = results.done.get((step.after or "").removesuffix(".fired"), StepResult())
         if step.after and not before.fired:
             continue
-        task = Task(step, subject, look, tools.worker, tools.predictor, before)
+        allowance = allowed.get(step.name, Allowance())
+        wired = tools.worker, tools.outside or tools.worker, tools.predictor, before
+        task = Task(step, subject, looked.look, *wired, allowance, looked.history, tools.calibrations)
         try:
             with span("step", monitor=subject.monitor.name, step=step.name, use=step.use):
                 results.done[step.name] = run_step(task, tools.modules(step))
@@ -136,14 +152,15 @@ def _outcome(subject: Subject, results: _Results, ended: _Run) -> Outcome:
     done = results.done.values()
     return Outcome(
         run,
-        [finding for result in done for finding in result.findings],
+        ranked([finding for result in done for finding in result.findings]),
         [score for result in done for score in result.scores],
         [explanation for result in done for explanation in result.explanations],
+        [report for result in done for report in result.reports],
     )
 
 
 def _run_id(monitor: MonitorConfig, window: Window, reference: Reference | None) -> str:
-    asked = (monitor.name, monitor.model, monitor.segments, monitor.steps)
+    asked = (monitor.name, monitor.model, monitor.segments, monitor.steps, monitor.false_alarms)
     made_of = (asked, window, reference.name if reference else "")
     return hashlib.blake2b(repr(made_of).encode(), digest_size=16).hexdigest()
 

@@ -1,7 +1,8 @@
 """What a monitor compares its windows with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from core.config import (
@@ -10,6 +11,7 @@ from core.config import (
     DatasetReference,
     MonitorConfig,
     RowsReference,
+    SeasonReference,
     WindowReference,
     model_key,
 )
@@ -19,6 +21,8 @@ from core.options import nearest
 from core.records import ModelKey
 from core.times import EPOCH, rfc3339
 from pipelines.basis import Basis, merges
+from pipelines.cutting import Cuts
+from pipelines.history import History, no_history, season
 from pipelines.look import Side
 from pipelines.schedule import ROW_SETTLE
 from storage import references
@@ -26,7 +30,7 @@ from storage.cache import CachedReader, DirectReader, Reader
 from storage.engine import Engine
 from storage.profiles.references import ReferenceReader
 from storage.references import ReferenceVersion
-from storage.relations import as_reference, of_window
+from storage.relations import Relation, as_reference, of_window, of_windows
 from storage.rows import Tumbling, row_spans
 from storage.windows import CELLS
 
@@ -37,6 +41,7 @@ class Reference:
 
     name: str
     side: Side
+    history: History = field(default_factory=no_history)
 
 
 class References:
@@ -50,6 +55,7 @@ class References:
         self._profiled = CachedReader(ReferenceReader(engine))
         self._files: dict[tuple[str, int, int], ReferenceVersion] = {}
         self._first: dict[str, ReferenceVersion] = {}
+        self._cuts = Cuts(engine, self._side)
 
     def prepare(self, monitor: MonitorConfig, now: datetime) -> None:
         """Load a reference that stays the same, and read it, before a window waits for it. ConfigError as `find`."""
@@ -61,15 +67,28 @@ class References:
 
     def find(self, monitor: MonitorConfig, window: Window, now: datetime) -> Reference | None:
         """None while a reference of first rows has not all of them; ConfigError says which data set is missing."""
-        if isinstance(monitor.reference, WindowReference):
-            end = window.start - monitor.reference.offset
-            return self._past(monitor, Window(end - monitor.reference.window, end))
-        if version := self._fixed(monitor, now):
-            return Reference(f"{version.name}@{version.hash}", Side(version.relation, self._of_version(monitor)))
-        return None
+        match monitor.reference:
+            case WindowReference(window=length, offset=offset):
+                end = window.start - offset
+                return self._past(monitor, Window(end - length, end))
+            case SeasonReference() as same:
+                return self._season(monitor, window, same)
+        version = self._fixed(monitor, now)
+        if version is None:
+            return None
+        side, name = Side(version.relation, self._of_version(monitor)), f"{version.name}@{version.hash}"
+        if not isinstance(monitor.reference, RowsReference):
+            return Reference(name, side, no_history())
+        span = partial(self._still_stored, model_key(monitor.model), monitor.reference.first_rows, version, now)
+        return Reference(name, side, self._cuts.first_rows(monitor, name, side, span))
 
     def _of_version(self, monitor: MonitorConfig) -> Reader:
         return self._profiled if self._basis and merges(monitor) else self._counted
+
+    def _side(self, monitor: MonitorConfig, relation: Relation) -> Side:
+        """Predictions as a reference: all versions as one."""
+        whole = as_reference(relation)
+        return Side(whole, self._basis.reader(monitor, whole) if self._basis else self._direct)
 
     def _fixed(self, monitor: MonitorConfig, now: datetime) -> ReferenceVersion | None:
         match monitor.reference:
@@ -113,12 +132,24 @@ class References:
             self._first[name] = kept
         return self._first[name]
 
-    def _past(self, monitor: MonitorConfig, window: Window) -> Reference:
+    def _still_stored(self, model: ModelKey, rows: int, version: ReferenceVersion, now: datetime) -> RowSpan | None:
+        """Where the predictions are that `version` was copied from; None when retention has taken some."""
+        span = first_rows(self._engine, model, rows, now)
+        if span and references.origin(model, Window(span.first[0], span.last[0])) == version.origin:
+            return span
+        return None
+
+    def _past(self, monitor: MonitorConfig, whole: Window) -> Reference:
         model = model_key(monitor.model)
-        name = f"{model.namespace}/{model.model} {rfc3339(window.start)} to {rfc3339(window.end)}"
-        relation = as_reference(of_window(model, window))
-        reader = self._basis.reader(monitor, relation) if self._basis else self._direct
-        return Reference(name, Side(relation, reader))
+        name = f"{model.namespace}/{model.model} {rfc3339(whole.start)} to {rfc3339(whole.end)}"
+        return Reference(name, self._side(monitor, of_window(model, whole)), self._cuts.past(monitor, whole))
+
+    def _season(self, monitor: MonitorConfig, window: Window, same: SeasonReference) -> Reference:
+        model, parts = model_key(monitor.model), season(window, same)
+        end, start = rfc3339(window.end), rfc3339(parts[-1].start)
+        name = f"{model.namespace}/{model.model} {same.same} of {end} back to {start}"
+        side = self._side(monitor, of_windows(model, parts))
+        return Reference(name, side, self._cuts.season(monitor, window, same))
 
 
 def first_rows(engine: Engine, model: ModelKey, rows: int, now: datetime) -> RowSpan | None:

@@ -16,6 +16,7 @@ from pipelines.basis import Basis
 from pipelines.due import due
 from pipelines.gauges import Gauges
 from pipelines.late import Late, revised
+from pipelines.libraries import worker_python
 from pipelines.monitor import Tools, run_monitor
 from pipelines.profiles import Profiles
 from pipelines.reference import References
@@ -55,8 +56,9 @@ class Runner:
         self._engine, self._config, self._clock = engine, config, clock
         self._gauges = Gauges(metrics)
         self._worker = Worker()
+        self._outside = Worker(python=worker_python()) if worker_python() else self._worker
         self._basis = Basis(engine, config, clock)
-        self._tools = Tools(engine, self._worker, predictor, clock, basis=self._basis)
+        self._tools = Tools(engine, self._worker, predictor, clock, outside=self._outside, basis=self._basis)
         self._references = References(engine, config, self._basis)
         self._profiles = Profiles(self._basis.profiler, metrics)
         self._late = Late(engine)
@@ -105,12 +107,14 @@ class Runner:
         return done
 
     def interrupt(self) -> None:
-        """Cut short what the worker process does, from any thread; set `stop` of `run` first."""
+        """Cut short what the worker processes do, from any thread; set `stop` of `run` first."""
         self._worker.kill()
+        self._outside.kill()
 
     def close(self) -> None:
-        """End the worker process."""
+        """End the worker processes."""
         self._worker.stop()
+        self._outside.stop()
 
     def _catch_up(self, monitor: MonitorConfig, last: dict[str, Run], stop: Event) -> Iterator[Run]:
         """A monitor whose data set is missing waits until it is there, and says so once."""

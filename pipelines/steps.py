@@ -5,14 +5,16 @@ import explainers
 from core.config import StepConfig
 from core.errors import ConfigError
 from core.options import nearest
-from detectors import FieldDetector, RowDetector
+from detectors import FieldDetector, RowDetector, adapters
+from detectors.adapters import TableDetector
 from explainers import Explainer
 from pipelines.explain_step import explain
 from pipelines.field_step import compare_fields
 from pipelines.row_step import score_rows
+from pipelines.table_step import examine
 from pipelines.task import StepResult, Task
 
-Module = FieldDetector | RowDetector | Explainer
+Module = FieldDetector | RowDetector | TableDetector | Explainer
 
 
 def module(step: StepConfig) -> Module:
@@ -21,7 +23,9 @@ def module(step: StepConfig) -> Module:
         return explainers.make(step.use, {name: value for name, value in step.options.items() if name != "output"})
     if step.use in detectors.DETECTORS:
         return detectors.make(step.use, step.options)
-    known = nearest(step.use, [*detectors.DETECTORS, *explainers.EXPLAINERS])
+    if adapters.adapter(step.use):
+        return adapters.make(step.use, step.options)
+    known = nearest(step.use, [*detectors.DETECTORS, *explainers.EXPLAINERS, *adapters.names()])
     raise ConfigError(f"step '{step.name}': no detector or explainer is named '{step.use}'; {known}")
 
 
@@ -31,4 +35,6 @@ def run_step(task: Task, module: Module) -> StepResult:
         return compare_fields(task, module)
     if isinstance(module, RowDetector):
         return score_rows(task, module)
+    if isinstance(module, TableDetector):
+        return examine(task, module)
     return explain(task, module)

@@ -1,21 +1,22 @@
 """What a step is given and what it gives back."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from core.config import MonitorConfig, StepConfig
-from core.findings import Basis, Explanation, Finding, FindingKind, RowScore, Score, Window
+from core.findings import Basis, Calibration, Explanation, Finding, FindingKind, Report, RowScore, Score, Window
 from core.protocols import Predict
 from core.records import ModelKey
+from pipelines.budget import Allowance
+from pipelines.calibrating import Calibrations
+from pipelines.history import History
 from pipelines.look import Look
+from pipelines.verdict import Unit, told
 from pipelines.worker import Worker
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-# Probability of a false alarm of one step in one look, shared out over all it compares.
-ALPHA = 0.05
 
 Predictor = Callable[[ModelKey, str], Predict]
 
@@ -39,6 +40,7 @@ class StepResult(NamedTuple):
     findings: Sequence[Finding] = ()
     scores: Sequence[RowScore] = ()
     explanations: Sequence[Explanation] = ()
+    reports: Sequence[Report] = ()
 
     @property
     def fired(self) -> bool:
@@ -76,14 +78,21 @@ class Subject:
 
 @dataclass(frozen=True)
 class Task:
-    """One step. `before` is the result of the step it runs after, an empty one when there is none."""
+    """One step. `before` is the result of the step it runs after, an empty one when there is none.
+
+    `outside` is the worker for other libraries' detectors.
+    """
 
     step: StepConfig
     subject: Subject
     look: Look
     worker: Worker
+    outside: Worker
     predictor: Predictor
     before: StepResult
+    allowance: Allowance
+    history: History
+    calibrations: Calibrations
 
     def call(self, heavy: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Heavy work goes to the worker process."""
@@ -91,3 +100,10 @@ class Task:
 
     def finding(self, place: Place, score: Score, kind: FindingKind = "drift") -> Finding:
         return self.subject.finding(self.step.name, place, score, kind)
+
+    def decided(self, finding: Finding, unit: Unit, alpha: float, lacks: str) -> Finding:
+        """`finding` with what decided it: `alpha` allowed by its law, and the history that it `lacks` ('' = none)."""
+        uncalibrated = self.allowance.declared and lacks
+        score = told(finding.score, unit, alpha, f"uncalibrated: {lacks}" if uncalibrated else "")
+        calibration: Calibration = "uncalibrated" if uncalibrated else "calibrated" if self.allowance.declared else ""
+        return replace(finding, score=score, alpha=alpha, calibration=calibration)

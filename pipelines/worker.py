@@ -1,5 +1,6 @@
 """A process of its own for steps with heavy imports: what kills it costs one step."""
 
+import os
 import pickle
 import resource
 import signal
@@ -8,10 +9,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from core.errors import StepFailed
+from core.errors import StepFailed, TidemarkError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,6 +21,11 @@ T = TypeVar("T")
 # The heaviest libraries take 6-13 s to import, so a first call needs patience.
 SECONDS = 120.0
 MEMORY_BYTES = 4 * 2**30
+# On busy cores the threads of numerical libraries wait for each other: 0.4 s of work took two minutes. And what is
+# drawn at random in parallel differs with their number.
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+# Characters of what a library says when it fails.
+LONGEST_ERROR = 500
 
 
 class _Child(NamedTuple):
@@ -30,18 +37,19 @@ class Worker:
     """Runs functions in one child process, which starts with the first call and again after it died.
 
     The child is a fresh interpreter, never a fork: the embedded engine does not survive one. `seconds` bounds each
-    call, `memory_bytes` what the child may allocate beyond what it holds at its start.
+    call, `memory_bytes` what the child may allocate beyond what it holds at its start. `python` is another interpreter
+    to run in, of an environment with libraries that this one lacks, and with numpy and pydantic; '' = this one.
     """
 
-    def __init__(self, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
-        self._seconds, self._memory_bytes = seconds, memory_bytes
+    def __init__(self, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES, python: str = "") -> None:
+        self._seconds, self._memory_bytes, self._python = seconds, memory_bytes, python
         self._lock = Lock()
         self._child: _Child | None = None
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`function(*args, **kwargs)` in the child; all of it must pickle. StepFailed whatever goes wrong there."""
         with self._lock:
-            self._child = self._child or _start(self._memory_bytes)
+            self._child = self._child or _start(self._memory_bytes, self._python)
             result, error = self._ask(self._child.pipe, (function, args, kwargs))
         if error:
             raise StepFailed(error)
@@ -83,17 +91,30 @@ class Worker:
         return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
-def _start(memory_bytes: int) -> _Child:
+def _start(memory_bytes: int, python: str) -> _Child:
     ours, theirs = socket.socketpair()
-    serve = f"from pipelines.worker import serve; serve({theirs.fileno()}, {memory_bytes})"
-    process = subprocess.Popen(
-        [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {serve}"],
-        pass_fds=[theirs.fileno()],
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C at the terminal is for the parent, which then stops the child
-    )
-    theirs.close()
+    try:
+        process = subprocess.Popen(
+            _command(python, theirs.fileno(), memory_bytes),
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env={**ONE_THREAD, **os.environ},
+            start_new_session=True,  # Ctrl-C at the terminal is for the parent, which then stops the child
+        )
+    except OSError as error:
+        ours.close()
+        raise StepFailed(f"the interpreter {python} cannot be started: {error.strerror}") from None
+    finally:
+        theirs.close()
     return _Child(process, Connection(ours.detach()))
+
+
+def _command(python: str, descriptor: int, memory_bytes: int) -> list[str]:
+    if python:
+        script = Path(__file__).with_name("outside.py")
+        return [python, "-P", str(script), str(descriptor), str(memory_bytes)]
+    serve = f"from pipelines.worker import serve; serve({descriptor}, {memory_bytes})"
+    return [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {serve}"]
 
 
 def serve(descriptor: int, memory_bytes: int) -> None:
@@ -117,8 +138,10 @@ def _answer(pipe: Connection, memory_bytes: int) -> tuple[Any, str]:
         return function(*args, **kwargs), ""
     except MemoryError:
         return None, f"needed more than {memory_bytes >> 20} MB of memory"
+    except TidemarkError as error:
+        return None, str(error)
     except Exception as error:
-        return None, f"{type(error).__name__}: {error}"
+        return None, " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_ERROR]
 
 
 def _data_bytes() -> int:

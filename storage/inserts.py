@@ -28,14 +28,14 @@ log = logging.getLogger("tidemark.store")
 
 
 class Target(NamedTuple):
-    """A table with the columns `batch` and `received`, partitioned by the day of the column `day`.
+    """A table with the columns `batch` and `received`, partitioned by the day of the column `day`, '' = not at all.
 
     `name` is the column, if any, whose texts name each row for all time: the same rows are then the same insert
     wherever they come from.
     """
 
     table: str
-    day: str
+    day: str = ""
     name: str = ""
 
     def new_batch(self, rows: pa.RecordBatch) -> int:
@@ -90,7 +90,7 @@ class Inserts:
     def _is_there(self, target: Target, rows: pa.RecordBatch, batch: int) -> bool:
         """Rows that another insert has replaced meanwhile are missing, and the insert is tried again: they collapse."""
         conditions, params = ["batch = {batch:UInt64}"], {"batch": batch}
-        for column in {target.day, "received"}:
+        for column in {target.day or "received", "received"}:
             conditions.append(f"{column} BETWEEN {{first_{column}:{_TIME}}} AND {{last_{column}:{_TIME}}}")
             found = pc.min_max(rows.column(column))
             params |= {f"first_{column}": found["min"].as_py(), f"last_{column}": found["max"].as_py()}
@@ -155,7 +155,7 @@ class _Call:
 
 
 def _inserts(rows: pa.RecordBatch, day: str) -> Iterator[pa.RecordBatch]:
-    for part in by_day(rows, day):
+    for part in by_day(rows, day) if day else (rows,):
         step = max(1, min(ROWS_PER_INSERT, len(part) * BYTES_PER_INSERT // max(1, part.nbytes)))
         for start in range(0, len(part), step):
             yield part.slice(start, step)

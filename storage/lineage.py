@@ -1,20 +1,23 @@
-"""All that monitors know of stored predictions: their scores, their explanations, and the windows that held them."""
+"""All that is known of stored predictions: labels, scores, explanations, and the windows of monitors that held them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from core.records import ModelKey
 from storage.engine import Engine
 from storage.halves import IDS_PER_QUERY
+from storage.labels import revisions
 from storage.results import SHOWN, as_shown
 
 Row = Mapping[str, Any]
 
 
 def lineage(engine: Engine, predictions: Sequence[Row]) -> list[dict[str, list[dict[str, Any]]]]:
-    """`scores`, `explanations` and `results` of each of `predictions`, given as rows of that table.
+    """`labels`, `scores`, `explanations` and `results` of each of `predictions`, given as rows of that table.
 
-    The results are those of the windows that hold it, on its version, as a whole and in its own segments.
+    Labels come with all their revisions, the newest first. The results are those of the windows that hold it, on its
+    version, as a whole and in its own segments.
     """
     return [known for some in _by_model(predictions) for known in _Known(engine, some).of_each()]
 
@@ -37,10 +40,12 @@ class _Known:
         explanations = self._by_id(
             "explainer, output, prediction, baseline, values, errors, model_calls, monitor, run", "explanations"
         )
+        labels = self._labels()
         runs = self._runs()
         results = self._results([run["id"] for run in runs])
         return [
             {
+                "labels": labels.get(row["id"], []),
                 "scores": scores.get(row["id"], []),
                 "explanations": explanations.get(row["id"], []),
                 "results": _of_row(row, {run["id"] for run in runs if _holds(run, row)}, results),
@@ -54,7 +59,11 @@ class _Known:
             f" AND model = {{model:String}} AND id IN {{ids:Array(String)}} ORDER BY 1, 2, 3",
             {**self._model, "ids": [row["id"] for row in self._predictions]},
         )
-        return {id: [_without_id(row) for row in group] for id, group in groupby(rows, key=lambda row: row["id"])}
+        return _by_id(rows)
+
+    def _labels(self) -> dict[str, list[dict[str, Any]]]:
+        ids = [row["id"] for row in self._predictions]
+        return _by_id(revisions(self._engine, ModelKey(**self._model), ids))
 
     def _runs(self) -> list[dict[str, Any]]:
         """Those whose window may hold any of the predictions."""
@@ -95,6 +104,10 @@ def _of_row(row: Row, runs: set[str], results: Sequence[dict[str, Any]]) -> list
         for result in results
         if result["run"] in runs and result["version"] == row["version"] and result["segment"] in segments
     ]
+
+
+def _by_id(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    return {id: [_without_id(row) for row in group] for id, group in groupby(rows, key=lambda row: row["id"])}
 
 
 def _without_id(row: dict[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from core.findings import Explanation, Finding, RowScore, RowSpan, Run, Window
+from core.findings import Explanation, Finding, Report, RowScore, RowSpan, Run, Window
 from core.records import TIME
 from core.times import EPOCH
 from storage.columns import STRINGS
 from storage.engine import Engine
+from storage.reports import save_reports
 
 # Types that Arrow would not infer from the values alone.
 _TYPES = {
@@ -30,6 +31,7 @@ class Outcome(NamedTuple):
     findings: Sequence[Finding] = ()
     scores: Sequence[RowScore] = ()
     explanations: Sequence[Explanation] = ()
+    reports: Sequence[Report] = ()
 
 
 def save(engine: Engine, outcome: Outcome) -> None:
@@ -37,6 +39,7 @@ def save(engine: Engine, outcome: Outcome) -> None:
     _insert(engine, "results", (_result_row(finding) for finding in outcome.findings))
     _insert(engine, "scores", (vars(score) for score in outcome.scores))
     _insert(engine, "explanations", (_explanation_row(e) for e in outcome.explanations))
+    save_reports(engine, outcome.reports)
     _insert(engine, "runs", [_run_row(outcome.run)])
 
 

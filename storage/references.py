@@ -52,14 +52,19 @@ def add_window(engine: Engine, name: str, model: ModelKey, window: Window) -> Re
         f" hex(sum(cityHash64(id, content, weight))))) AS hash FROM {relation.sql} WHERE ok",
         relation.params,
     )
-    origin = f"{model.namespace}/{model.model} {window.start.isoformat()} to {window.end.isoformat()}"
+    taken = origin(model, window)
     if content["rows"] < 2:
-        raise ConfigError(f"{origin}: {content['rows']} predictions; a reference needs at least 2")
+        raise ConfigError(f"{taken}: {content['rows']} predictions; a reference needs at least 2")
     if known := _version(engine, name, content["hash"]):
         return known
-    version = ReferenceVersion(name, content["hash"], content["rows"], origin)
+    version = ReferenceVersion(name, content["hash"], content["rows"], taken)
     _copy(engine, relation, version)
     return _record(engine, version)
+
+
+def origin(model: ModelKey, window: Window) -> str:
+    """How a reference made of stored predictions says where it is from."""
+    return f"{model.namespace}/{model.model} {window.start.isoformat()} to {window.end.isoformat()}"
 
 
 def newest(engine: Engine, name: str) -> ReferenceVersion | None:

@@ -1,6 +1,6 @@
 """Stored rows that hold fields, as SQL: the predictions of a window, or a reference data set."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -61,13 +61,24 @@ def of_window(model: ModelKey, window: Window) -> Relation:
     else:
         inside = "time >= {start:DateTime64(6, 'UTC')} AND time < {end:DateTime64(6, 'UTC')}"
         bounds = {"start": window.start, "end": window.end}
+    return replace(_predictions(model, inside, bounds), stretch=None if window.rows else Stretch(model, window))
+
+
+def of_windows(model: ModelKey, windows: Sequence[Window]) -> Relation:
+    """The predictions in any of several time windows."""
+    between = "time >= {{start{n}:DateTime64(6, 'UTC')}} AND time < {{end{n}:DateTime64(6, 'UTC')}}"
+    inside = " OR ".join(between.format(n=n) for n in range(len(windows)))
+    bounds = {f"{side}{n}": getattr(w, side) for n, w in enumerate(windows) for side in ("start", "end")}
+    return _predictions(model, f"({inside})", bounds)
+
+
+def _predictions(model: ModelKey, inside: str, bounds: Mapping[str, Any]) -> Relation:
     maps = ", ".join(f"{m.column}, {m.column}.size0 AS {m.column}_cells" for m in PREDICTION_MAPS)
     sql = (
         f"(SELECT id, content, received, version, weight, status < 400 AS ok, tags, {maps}"
         f" FROM predictions FINAL WHERE namespace = {{namespace:String}} AND model = {{model:String}} AND {inside})"
     )
-    stretch = None if window.rows else Stretch(model, window)
-    return Relation(sql, {"namespace": model.namespace, "model": model.model, **bounds}, PREDICTION_MAPS, stretch)
+    return Relation(sql, {"namespace": model.namespace, "model": model.model, **bounds}, PREDICTION_MAPS)
 
 
 def of_reference(name: str, hash: str) -> Relation:

@@ -10,6 +10,7 @@ from storage.profiles.grains import DAY, HOUR, KEPT_DAYS, MINUTE
 # The column whose age counts.
 TABLES = {
     "predictions": "time",
+    "labels": "time",
     "halves": "received",
     "dead_letters": "received",
     "dead_letter_replays": "time",
@@ -17,6 +18,7 @@ TABLES = {
     "explanations": "time",
     "results": "window_end",
     "runs": "window_end",
+    "reports": "time",
     MINUTE.table: "made",
     HOUR.table: "made",
     DAY.table: "made",

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,7 @@ from storage.relations import Relation
 ROWS_AHEAD = 1_000_000
 
 Pick = Literal["sample", "weighted", "newest"]
-_ORDER: dict[Pick, str] = {
+ORDER: dict[Pick, str] = {
     "sample": "cityHash64(id), id",
     # Efraimidis and Spirakis 2006, Inf. Process. Lett. 97, 181-185; for even weights the order of "sample".
     "weighted": "-log1p(0 - cityHash64(id) / exp2(64)) / weight, id",
@@ -71,7 +71,7 @@ def matrix(engine: Engine, relation: Relation, fields: Sequence[str], choice: Ch
         "SELECT id, version, weight, sipHash64(id) / exp2(64) AS draw,"
         " arrayMap(k -> toInt32(indexOf({fields:Array(String)}, k)) - 1, mapKeys(inputs_num)) AS at,"
         f" mapValues(inputs_num) AS value FROM {relation.sql} {'WHERE ' + ' AND '.join(where) if where else ''}"
-        f" ORDER BY {_ORDER[choice.pick]} LIMIT {choice.limit:d}",
+        f" ORDER BY {ORDER[choice.pick]} LIMIT {choice.limit:d}",
         {**relation.params, "version": choice.version or "", "ids": list(choice.ids or ()), "fields": list(fields)},
     ).combine_chunks()
     values = np.full((table.num_rows, len(fields)), np.nan)
@@ -84,13 +84,13 @@ def matrix(engine: Engine, relation: Relation, fields: Sequence[str], choice: Ch
 
 
 def _fill(values: Floats, at: pa.ListArray, value: pa.ListArray) -> None:
-    columns = _numpy(at.flatten())
-    rows = np.repeat(np.arange(len(at)), np.diff(_numpy(at.offsets)))
+    columns = numpy_of(at.flatten())
+    rows = np.repeat(np.arange(len(at)), np.diff(numpy_of(at.offsets)))
     asked = columns >= 0
-    values[rows[asked], columns[asked]] = _numpy(value.flatten())[asked]
+    values[rows[asked], columns[asked]] = numpy_of(value.flatten())[asked]
 
 
-def _numpy(array: pa.Array) -> NDArray[Any]:
+def numpy_of(array: pa.Array) -> NDArray[Any]:
     return array.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
@@ -128,3 +128,21 @@ def row_spans(engine: Engine, model: ModelKey, tumbling: Tumbling) -> list[RowSp
         },
     )
     return [RowSpan((r["first"]["1"], r["first"]["2"]), (r["last"]["1"], r["last"]["2"])) for r in found]
+
+
+class Received(NamedTuple):
+    """`rows` rows in a stretch of `length`, which begins with the first of them."""
+
+    rows: int
+    length: timedelta
+
+
+def received_since(engine: Engine, model: ModelKey, since: datetime, until: datetime) -> Received:
+    """Rows of a model received from `since` up to `until`."""
+    (row,) = engine.rows(
+        "SELECT count() AS rows, min(received) AS first FROM predictions"
+        " WHERE namespace = {namespace:String} AND model = {model:String}"
+        " AND received BETWEEN {since:DateTime64(6, 'UTC')} AND {until:DateTime64(6, 'UTC')}",
+        {"namespace": model.namespace, "model": model.model, "since": since, "until": until},
+    )
+    return Received(row["rows"], until - row["first"] if row["rows"] else timedelta(0))

@@ -1,4 +1,4 @@
-"""`core.protocols.Sink` over an engine: predictions, dead letters and model fields into the store."""
+"""`core.protocols.Sink` over an engine: predictions, labels, dead letters and model fields into the store."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,6 +13,7 @@ from storage.ledger import store_ledger
 from storage.recent import newest
 
 PREDICTIONS = Target("predictions", day="time")
+LABELS = Target("labels")
 DEAD_LETTERS = Target("dead_letters", day="received", name="letter")
 
 
@@ -23,6 +24,9 @@ class StoreSink:
 
     def store(self, predictions: pa.RecordBatch) -> None:
         self._inserts.store(PREDICTIONS, predictions)
+
+    def store_labels(self, labels: pa.RecordBatch) -> None:
+        self._inserts.store(LABELS, labels)
 
     def store_fields(self, fields: Iterable[FieldInfo]) -> None:
         rows = [

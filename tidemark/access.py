@@ -23,6 +23,7 @@ _TENANTS = {
     "/",
     "/events",
     "/api/predictions",
+    "/api/labels",
     "/api/models",
     "/api/monitors",
     "/api/results",

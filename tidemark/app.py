@@ -15,6 +15,7 @@ class Routes:
     api: ASGI
     events: ASGI | None = None
     rows: ASGI | None = None
+    labels: ASGI | None = None
     taps: ASGI | None = None
     clickhouse: ASGI | None = None
 
@@ -26,7 +27,8 @@ class App:
         self, routes: Routes, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]
     ) -> None:
         self._routes, self._start, self._stop = routes, start, stop
-        self._posts = {"/": routes.events, "/events": routes.events, "/api/predictions": routes.rows}
+        events, rows, labels = routes.events, routes.rows, routes.labels
+        self._posts = {"/": events, "/events": events, "/api/predictions": rows, "/api/labels": labels}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

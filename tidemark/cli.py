@@ -137,6 +137,23 @@ def _dead_letters(command: argparse.ArgumentParser) -> None:
         _json(action)
 
 
+def _import(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, metavar="FILE", help="Parquet, CSV or NDJSON, told by its extension")
+    command.add_argument("--model", default="", metavar="M", help="of rows that do not say theirs; or team-a/income")
+    command.add_argument("--namespace", default="", metavar="N", help="of rows that do not say theirs")
+    command.add_argument("--version", default="", metavar="V", help="of rows that do not say theirs")
+    command.add_argument("--time", default="", metavar="T", help="RFC 3339; of rows that do not say theirs")
+    command.add_argument("--url", default=os.environ.get("TIDEMARK_URL", ""), metavar="URL", help=_URL_HELP)
+
+
+def _backtest(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, metavar="FILE", help="a tidemark.yaml, proposed or in use")
+    command.add_argument(
+        "--since", default="30d", metavar="T", help="RFC 3339, or how long ago: 1h, 7d (default %(default)s)"
+    )
+    command.add_argument("--until", default="", metavar="T", help="the same; default now")
+
+
 def _dashboards(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     render = actions.add_parser("render", help="write the dashboards as JSON files")
@@ -176,6 +193,16 @@ COMMANDS: dict[str, tuple[str, str, tuple[Arguments, ...]]] = {
     "query": ("Run one read-only SQL statement.", "query", (_query, _store)),
     "reference": ("Named reference data sets.", "reference", (_reference,)),
     "dead-letters": ("What could not be read or stored, and how to bring it in.", "dead_letters", (_dead_letters,)),
+    "import": (
+        "Bring in predictions from a file, as if they were sent; interrupted, the same command goes on.",
+        "import_file",
+        (_import, _store, _config, _json),
+    ),
+    "backtest": (
+        "Which alarms a configuration would have given on what is stored.",
+        "backtest",
+        (_backtest, _store, _json),
+    ),
     "dashboards": ("Grafana dashboards.", "dashboards", (_dashboards,)),
     "alerts": ("Prometheus and Alertmanager configuration.", "alerts", (_alerts,)),
 }

@@ -14,6 +14,8 @@ from collectors.call_again import MakeTap
 from collectors.collector import Collector
 from collectors.intake import Intake
 from collectors.into import Into
+from collectors.labels import TAP
+from collectors.labels.ids import Lookup
 from collectors.ledger import Ledger
 from collectors.masking.masks import Masks
 from collectors.naming import Names
@@ -22,8 +24,9 @@ from collectors.pump import Pump
 from collectors.receipts import Receipts
 from collectors.replay import Replay
 from collectors.sampling import Sampling
-from collectors.taps import events, rows
+from collectors.taps import events, labels, rows
 from collectors.taps.events import EventsTap, decoded_again
+from collectors.taps.labels import LabelsTap
 from collectors.taps.ports import Ports
 from collectors.taps.proxy import Proxied, Taps
 from collectors.taps.recording import Recorder
@@ -34,6 +37,7 @@ from core.records import DeadLetter
 from storage.dead_letters import keep_replay
 from storage.halves import StoreHalves
 from storage.journal import StoreJournal
+from storage.labels import StoredIds
 from storage.sink import StoreSink
 from storage.wal import Log
 from tidemark.app import ASGI
@@ -65,7 +69,7 @@ class Collecting:
         if self._masks.on:
             withhold_values()
         taps = self._made_taps()
-        self.events, self.rows = (make(self._intake, now_micros) for make in taps.values())
+        self.events, self.rows, self.labels = (make(self._intake, now_micros) for make in taps.values())
         recorder = Recorder(self._intake, config.limits, self._masks)
         self.taps = Taps(Proxied(config, recorder, self.names, metrics, self._ledger, now_micros))
         kept = partial(keep_replay, shared.engine)
@@ -86,7 +90,12 @@ class Collecting:
         def made_rows(into: Into, clock: Callable[[], int]) -> ASGI:
             return RowsTap(Ports(into, receipts(rows.SOURCE), limits, clock, self._masks), self.names)
 
-        return {events.PATH: made_events, rows.PATH: made_rows}
+        lookup = Lookup(StoredIds(self._shared.engine))
+
+        def made_labels(into: Into, clock: Callable[[], int]) -> ASGI:
+            return LabelsTap(Ports(into, receipts(TAP), limits, clock, self._masks), lookup)
+
+        return {events.PATH: made_events, rows.PATH: made_rows, labels.PATH: made_labels}
 
     def _receipts(self, tap: str) -> Receipts:
         return Receipts(self._ledger, self._shared.metrics, tap)

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from collectors.taps import events, rows
+from collectors.labels import TAP
+from collectors.taps import events, labels, rows
 from collectors.taps.asgi import Scope
 from tidemark.access import Access
 from tidemark.app import ASGI
@@ -10,7 +11,7 @@ from tidemark.gate import TOO_MANY, Gate
 from tidemark.roles import Shared
 from tidemark.tokens import Tokens
 
-_TAPS = {"/": events.SOURCE, "/events": events.SOURCE, "/api/predictions": rows.SOURCE}
+_TAPS = {"/": events.SOURCE, "/events": events.SOURCE, rows.PATH: rows.SOURCE, labels.PATH: TAP}
 
 
 def guarded(app: ASGI, shared: Shared, tokens: Tokens, shed: Callable[[str], None]) -> ASGI:

@@ -71,10 +71,11 @@ def prepare(engine: Engine, config: Config) -> None:
 def check_monitors(engine: Engine, config: Config) -> None:
     """ConfigError for what only mending the configuration helps; what predictions may still bring is a warning."""
     from pipelines.check import mistakes, unknown
+    from pipelines.libraries import uninstalled
 
     if found := mistakes(config, engine):
         raise ConfigError("\n".join(found))
-    for line in unknown(config, engine):
+    for line in (*uninstalled(config), *unknown(config, engine)):
         log.warning("%s", line)
 
 
@@ -108,6 +109,7 @@ class Parts:
             api=self._api(clickhouse is not None),
             events=collecting.events if collecting else None,
             rows=collecting.rows if collecting else None,
+            labels=collecting.labels if collecting else None,
             taps=collecting.taps if collecting else None,
             clickhouse=clickhouse,
         )
@@ -123,7 +125,7 @@ class Parts:
         return Guard(self._shared.config.limits, *([collecting.refused] if collecting else []))
 
     def _api(self, clickhouse: bool) -> ASGI:
-        from tidemark.api import create, dead_letters, findings, health, ledger, models, predictions
+        from tidemark.api import create, dead_letters, findings, health, ledger, models, predictions, reports
         from tidemark.api.receiving import CLICKHOUSE, RECEIVING
 
         engine, config = self._shared.engine, self._shared.config
@@ -133,6 +135,7 @@ class Parts:
             predictions.routes(engine, names),
             models.routes(engine),
             findings.routes(engine, monitors),
+            reports.routes(engine),
             dead_letters.routes(engine, self._collecting.replay if self._collecting else None),
             ledger.routes(engine, self._collecting.books if self._collecting else None),
             health.routes(engine, self._shared.metrics, lambda: self._ready),

@@ -40,8 +40,8 @@ _WORDS = (
     "inputs", "outputs", "instances", "predictions", "parameters", "binary_data_size", "data", "data_base64",
     "shape", "datatype", "name", "names", "ndarray", "tensor", "values", "strData", "binData", "jsonData", "id",
     "time", "status", "latency", "weight", "error", "model", "version", "namespace", "trace_id", "tags",
-    "content-type", "inference-header-content-length", "ce-id", "ce-source", "ce-type", "ce-specversion",
-    "ce-statuscode", "ce-inferenceservicename", "specversion", "source", "type", "path",
+    "labels", "value", "content-type", "inference-header-content-length", "ce-id", "ce-source", "ce-type",
+    "ce-specversion", "ce-statuscode", "ce-inferenceservicename", "specversion", "source", "type", "path",
 )
 # fmt: on
 _OWN_PATH = re.compile(rf"(?:(?:^|\.)(?:{'|'.join(map(re.escape, _WORDS))})|\[\d+\])*")

@@ -7,10 +7,11 @@ from collectors.exchanges import Exchange, Naming
 from collectors.masking import letters
 from collectors.masking.action import Unmaskable
 from collectors.masking.halves import masked_half
+from collectors.masking.labels import masked_labels
 from collectors.masking.letters import FAILED
 from collectors.masking.rows import masked_fields, masked_rows
 from collectors.masking.rules import OfModel, Rules
-from collectors.rows import BadRow, RowsRead
+from collectors.rows import BadRow, LabelsRead, RowsRead
 from collectors.taps.asgi import as_rejected
 from core.config import Masking
 from core.errors import Rejected
@@ -53,6 +54,10 @@ class Masks:
         """The good rows masked, a row that a rule cannot mask among the bad ones, whose reasons quote nothing."""
         return _closed(lambda: self._rows(read)) if self.on else read
 
+    def labels(self, read: LabelsRead) -> LabelsRead:
+        """The good labels masked, one that a rule cannot mask among the bad ones, whose reasons quote nothing."""
+        return _closed(lambda: self._labels(read)) if self.on else read
+
     def letter(self, letter: DeadLetter) -> DeadLetter:
         """Nothing of what could not be read, when rules are for its model or nobody knows whose it is."""
         if not self.on:
@@ -82,8 +87,17 @@ class Masks:
         batch, failed = masked_rows(read.batch, self._rules)
         number = (lambda row: row) if read.numbers is None else read.numbers.__getitem__
         worse = [BadRow(int(number(row)), "", why, FAILED, b"") for row, why in failed]
-        rejected = sorted([*map(_quiet, read.rejected), *worse])
-        return read._replace(batch=batch, rejected=rejected, fields=masked_fields(read.fields, self._rules))
+        rejected = [*map(_quiet, read.rejected), *worse]
+        labels = read.labels and self._labels(read.labels)
+        rejected += labels.rejected if labels else []
+        fields = masked_fields(read.fields, self._rules)
+        return RowsRead(batch, sorted(rejected), fields, read.new, read.numbers, labels)
+
+    def _labels(self, read: LabelsRead) -> LabelsRead:
+        batch, failed = masked_labels(read.batch, self._rules)
+        worse = [BadRow(read.numbers[row], "", why, FAILED, b"") for row, why in failed.items()]
+        numbers = [number for row, number in enumerate(read.numbers) if row not in failed]
+        return LabelsRead(batch, sorted([*map(_quiet, read.rejected), *worse]), numbers)
 
 
 def _quiet(row: BadRow) -> BadRow:

@@ -1,5 +1,6 @@
 """Tidemark's own rows, for senders that already have predictions: JSON, NDJSON, and Arrow IPC streams for bulk."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,10 +29,21 @@ class BadRow(NamedTuple):
     version: str = ""
 
 
+class LabelsRead(NamedTuple):
+    """Good labels as a batch of the schema LABELS, and the others.
+
+    `numbers`: which label of the call each good one was, from 0.
+    """
+
+    batch: pa.RecordBatch
+    rejected: list[BadRow]
+    numbers: list[int]
+
+
 class RowsRead(NamedTuple):
     """Good rows as a batch of the schema PREDICTIONS, and the others. `new`: no good row came with an id of its own.
 
-    `numbers`: which row of the request each good one was, from 0.
+    `numbers`: which row of the request each good one was, from 0. `labels` came with them.
     """
 
     batch: pa.RecordBatch
@@ -39,6 +51,7 @@ class RowsRead(NamedTuple):
     fields: list[FieldInfo]
     new: bool = False
     numbers: NDArray[np.int64] | None = None
+    labels: LabelsRead | None = None
 
 
 class Defaults(NamedTuple):
@@ -82,8 +95,8 @@ def check_bad_rows(count: int, first: BadRow, limits: Limits) -> None:
         raise Rejected(400, "too_many_bad_rows", detail, first.field)
 
 
-def check_allowed(read: RowsRead) -> None:
+def check_allowed(rejected: Sequence[BadRow], good_rows: int) -> None:
     """Rejected(403) when no row is left and every one was refused for its namespace."""
-    if read.rejected and not len(read.batch) and all(row.code == FORBIDDEN for row in read.rejected):
-        first = read.rejected[0]
+    if rejected and not good_rows and all(row.code == FORBIDDEN for row in rejected):
+        first = rejected[0]
         raise Rejected(403, first.code, first.reason, first.field)

@@ -16,6 +16,7 @@ from collectors.lengths import check_names, too_many_tags
 from collectors.rows import Defaults, RowsRead, check_models, too_many_fields
 from collectors.rows.bad import Fault, bad_rows, faults, not_allowed, too_long
 from collectors.rows.blocks import block
+from collectors.rows.labels import PREFIX, of_columns, together
 from collectors.rows.scalars import MOST_STATUS, ROLES, SCALARS, constant, infos, new_ids, tag_column
 from collectors.rows.stream import read_stream
 from collectors.rows.times import believable, column_times, time_text
@@ -24,14 +25,14 @@ from core.errors import Rejected
 from core.options import nearest
 from core.records import PREDICTIONS, TIME, FieldInfo, ModelKey, Role
 
-_PREFIXES = (*ROLES, "tags")
+_PREFIXES = (*ROLES, "tags", "labels")
 _Columns = dict[str, pa.Array]
 
 
 def read_arrow(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Naming]) -> RowsRead:
     """Rejected when the stream cannot be read or has a column nobody knows; single rows go to `rejected`."""
     batch = read_stream(body, defaults.limits)
-    _check_columns(batch.schema.names, defaults.limits)
+    check_columns(batch.schema.names, defaults.limits)
     scalars, found = _scalars(batch, defaults)
     worst, rejected = bad_rows(
         batch, scalars, found + too_long(_texts(batch, scalars), defaults.limits), defaults.limits
@@ -41,13 +42,16 @@ def read_arrow(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Nam
         batch, scalars = batch.filter(keep), {name: column.filter(keep) for name, column in scalars.items()}
     ids, new = _ids(batch)
     parts = list(_by_model(batch, {**scalars, "id": ids}, defaults.limits))
-    numbers = np.concatenate([said.pop("number").to_numpy() for _, said in parts] or [np.zeros(0, np.int64)])
+    numbers = [said.pop("number").to_numpy() for _, said in parts]
     built = [_built(part, said, defaults, naming) for part, said in parts]
+    infos = [info for _, found in built for info in found]
+    labels = [of_columns(rows, part, n) for (rows, _), (part, _), n in zip(built, parts, numbers, strict=True)]
     batches = [rows for rows, _ in built] or [pa.RecordBatch.from_pylist([], schema=PREDICTIONS)]
-    return RowsRead(concat(batches), rejected, [info for _, found in built for info in found], new, numbers)
+    whole = np.concatenate(numbers or [np.zeros(0, np.int64)])
+    return RowsRead(concat(batches), rejected, infos, new, whole, together(labels))
 
 
-def _check_columns(names: list[str], limits: Limits) -> None:
+def check_columns(names: list[str], limits: Limits) -> None:
     if len(names) > limits.fields_per_row:
         raise too_many_fields(limits)
     check_names(names, limits, "columns")
@@ -90,7 +94,7 @@ def _scalars(batch: pa.RecordBatch, defaults: Defaults) -> tuple[_Columns, list[
 
 def _texts(batch: pa.RecordBatch, scalars: _Columns) -> _Columns:
     """Every column whose text has a limit."""
-    names = [n for n in batch.schema.names if n == "id" or n.startswith("tags.")]
+    names = [n for n in batch.schema.names if n == "id" or n.startswith(("tags.", PREFIX))]
     return {**scalars, **{name: _cast(batch, name, pa.string()) for name in names}}
 
 

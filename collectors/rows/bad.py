@@ -49,7 +49,7 @@ def too_long(columns: Mapping[str, pa.Array], limits: Limits) -> list[Fault]:
     """Names, ids and tags, columns of text, that are longer than the limits allow."""
     found = []
     for name, column in columns.items():
-        key = "name_length" if name in _NAMES else "tag_length" if name.startswith("tags.") else ""
+        key = "name_length" if name in _NAMES else "tag_length" if name.startswith(("tags.", "labels.")) else ""
         if key:
             most = getattr(limits, key)
             over = pc.greater(pc.utf8_length(column), most).fill_null(False).to_numpy(zero_copy_only=False)

@@ -13,8 +13,9 @@ from collectors.columns import concat
 from collectors.content import fingerprints
 from collectors.exchanges import Naming
 from collectors.formats.body import loads
+from collectors.labels.values import Value
 from collectors.lengths import check_name, check_names, check_tags
-from collectors.rows import BadRow, Defaults, RowsRead, check_bad_rows, check_models, too_many, too_many_fields
+from collectors.rows import BadRow, Defaults, RowsRead, check_bad_rows, check_models, labels, too_many, too_many_fields
 from collectors.rows.cells import Cell, as_declared, cells, maps
 from collectors.rows.scalars import MOST_STATUS, SCALARS, constant, infos, new_ids, tag_column
 from collectors.rows.times import read_time, settled_time
@@ -23,7 +24,7 @@ from core.errors import Rejected
 from core.options import nearest
 from core.records import PREDICTIONS, TIME, FieldInfo, ModelKey
 
-KEYS = {*SCALARS, "inputs", "outputs", "tags"}
+KEYS = {*SCALARS, "inputs", "outputs", "tags", "labels"}
 _NAMES = ("id", "model", "version", "namespace", "trace_id")
 
 
@@ -33,6 +34,7 @@ class _Row(NamedTuple):
     scalars: Mapping[str, Any]
     cells: Sequence[Cell]
     number: int
+    labels: Sequence[tuple[str, Value]]
 
 
 def read_json(body: bytes, defaults: Defaults, naming: Callable[[ModelKey], Naming]) -> RowsRead:
@@ -84,10 +86,15 @@ def _read(records: Iterable[Any], defaults: Defaults, naming: Callable[[ModelKey
             groups[ModelKey(said["namespace"], said["model"]), said["version"]].append(row)
     check_models(len(groups), defaults.limits)
     built = [_built(model, rows, defaults, naming(model)) for (model, _), rows in groups.items()]
+    beside = [
+        labels.of_cells(batch, [row.labels for row in rows], [row.number for row in rows])
+        for (batch, _), rows in zip(built, groups.values(), strict=True)
+    ]
     batches = [batch for batch, _ in built] or [pa.RecordBatch.from_pylist([], schema=PREDICTIONS)]
     new = all(row.scalars["id"] is None for rows in groups.values() for row in rows)
     numbers = np.array([row.number for rows in groups.values() for row in rows], np.int64)
-    return RowsRead(concat(batches), rejected, [info for _, infos in built for info in infos], new, numbers)
+    fields = [info for _, infos in built for info in infos]
+    return RowsRead(concat(batches), rejected, fields, new, numbers, labels.together(beside))
 
 
 def _bad(number: int, record: Any, error: Rejected, defaults: Defaults) -> BadRow:
@@ -109,7 +116,7 @@ def _checked(record: Any, number: int, defaults: Defaults) -> _Row:
         check_name(scalars[name] or "", defaults.limits, name)
     check_names([cell.field for cell in found], defaults.limits, "inputs")
     check_tags(scalars["tags"], defaults.limits)
-    return _Row(scalars, found, number)
+    return _Row(scalars, found, number, labels.said(record, defaults.limits))
 
 
 def _scalars(record: dict[str, Any], defaults: Defaults) -> dict[str, Any]:

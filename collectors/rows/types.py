@@ -16,7 +16,7 @@ def is_text(kind: pa.DataType) -> bool:
 
 def is_list(kind: pa.DataType) -> bool:
     """Whether it is a list of numbers."""
-    return any(test(kind) for test in _LISTS) and _is_number(kind.value_type)
+    return any(test(kind) for test in _LISTS) and is_number(kind.value_type)
 
 
 def check_types(schema: pa.Schema) -> None:
@@ -30,8 +30,9 @@ def check_types(schema: pa.Schema) -> None:
 
 
 def _is_scalar(kind: pa.DataType) -> bool:
-    return is_text(kind) or _is_number(kind) or any(test(kind) for test in _MOMENTS)
+    return is_text(kind) or is_number(kind) or any(test(kind) for test in _MOMENTS)
 
 
-def _is_number(kind: pa.DataType) -> bool:
+def is_number(kind: pa.DataType) -> bool:
+    """Booleans and decimals included, and columns of nothing."""
     return any(test(kind) for test in _NUMBERS)

@@ -16,6 +16,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 log = logging.getLogger("tidemark.tap")
 
+_EMPTY_START: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
+_EMPTY_BODY: Message = {"type": "http.response.body", "body": b""}
 _CREDENTIALS = re.compile(r"auth|cookie|credential|jwt|key|passw|secret|session|signature|token")  # in a header's name
 
 
@@ -48,6 +50,12 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) ->
     if size > limit:
         raise _too_large(limit)
     return b"".join(parts)
+
+
+async def answer_empty(send: Send) -> None:
+    """200 without a body, which is what most calls get."""
+    await send(_EMPTY_START)
+    await send(_EMPTY_BODY)
 
 
 async def answer(send: Send, status: int, body: bytes = b"", headers: Iterable[tuple[bytes, bytes]] = ()) -> None:

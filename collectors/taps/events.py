@@ -15,7 +15,7 @@ from collectors.taps.asgi import (
     Receive,
     Scope,
     Send,
-    answer,
+    answer_empty,
     answer_error,
     header_map,
     read_body,
@@ -51,7 +51,7 @@ class EventsTap:
                 said = headers, body, namespaces(scope)
                 read = await self._aside.run(self._aside.weight(headers, body), self._read, *said)
                 await self._take(read, receipt)
-            await answer(send, 200)
+            await answer_empty(send)
         except Overloaded as error:
             receipt.rest("shed")
             await answer_error(send, error)

@@ -1,5 +1,6 @@
 """Dead letters of what was refused at once: each is a call that can be made again, cut down to the part at fault."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
@@ -13,6 +14,8 @@ from core.errors import Rejected
 from core.records import DeadLetter
 
 NDJSON = "application/x-ndjson"
+FIRST_ROW, FILE, ROW = "x-tidemark-first-row", "x-tidemark-file", "x-tidemark-row"  # of what is imported from a file
+_MANY = re.compile("[0-9]{1,18}")
 _PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in '%"')
 
 
@@ -49,12 +52,17 @@ def refused(sent: Sent, error: Rejected, whose: Whose) -> DeadLetter:
 
 
 def row_refused(sent: Sent, row: BadRow) -> DeadLetter:
-    """The row alone, as a line of NDJSON; what it had from the rest of its call is in the path."""
+    """The row alone, as a line of NDJSON; what it had from the rest of its call is in the path.
+
+    Of a file that is imported its headers name the row.
+    """
     named = {"namespace": row.namespace, "model": row.model, "version": row.version}
     query = urlencode({name: value for name, value in named.items() if value}, errors="replace")
-    trace = {name: value for name, value in sent.headers.items() if name == "traceparent"}
+    kept = {name: value for name, value in sent.headers.items() if name in ("traceparent", FILE)}
+    first = sent.headers.get(FIRST_ROW, "")
+    place = {ROW: str(int(first) + row.row)} if _MANY.fullmatch(first) else {}
     path = f"{sent.path}?{query}" if query else sent.path
-    alone = Sent(sent.received, sent.source, path, {"content-type": NDJSON, **trace}, row.body)
+    alone = Sent(sent.received, sent.source, path, {"content-type": NDJSON, **kept, **place}, row.body)
     return refused(alone, Rejected(400, row.code, row.reason, row.field), Whose(row.namespace, row.model))
 
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 from collectors.formats.encodings import unzip
 from collectors.into import Frames
-from collectors.items import Item, Letters, Rows
+from collectors.items import Item, Labels, Letters, Rows
 from collectors.journal import frames_of
 from collectors.naming import Names
 from collectors.receipts import Receipt
@@ -69,12 +69,14 @@ class RowsTap:
         read, frames = await self._aside.run(self._aside.weight(asked.headers, asked.body), self._read, asked)
         taken = await self._into.accept(frames, receipt)
         receipt.rest("accepted")  # a call without any rows
+        if read.labels and len(read.labels.batch):
+            await self._into.accept(frames_of(Labels(read.labels.batch, events=0)))
         rejected = [{"row": r.row, "field": r.field, "reason": r.reason} for r in read.rejected]
         return {"accepted": taken.accepted, "duplicate": taken.duplicate, "rejected": rejected}
 
     def _read(self, asked: "_Asked") -> tuple[RowsRead, Frames]:
         read = self._masks.rows(self._decoded(asked))
-        check_allowed(read)
+        check_allowed(read.rejected, len(read.batch))
         if len(read.fields) > self._limits.fields_per_row:
             raise too_many_fields(self._limits)
         items: list[Item] = [Rows(read.batch, read.fields, read.new)] if len(read.batch) else []

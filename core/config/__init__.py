@@ -8,6 +8,7 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
 from core.config.access import Tls, TokenConfig, TokenScope
+from core.config.budget import Rate
 from core.config.delivery import HALVES_IN_MEMORY, Limits, Pairing, TapConfig, Wal
 from core.config.errors import duplicate_key, explain, not_yaml
 from core.config.masking import Masking
@@ -18,6 +19,7 @@ from core.config.monitors import (
     MonitorConfig,
     RowsReference,
     RowWindows,
+    SeasonReference,
     Severity,
     StepConfig,
     TimeWindows,
@@ -39,8 +41,10 @@ __all__ = [
     "ModelConfig",
     "MonitorConfig",
     "Pairing",
+    "Rate",
     "RowWindows",
     "RowsReference",
+    "SeasonReference",
     "Severity",
     "StepConfig",
     "TapConfig",

@@ -29,6 +29,7 @@ class ScriptedSink:
     batches: list[pa.RecordBatch] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     fields: set[FieldInfo] = field(default_factory=set)
+    labels: list[pa.RecordBatch] = field(default_factory=list)
     ledger: list[Mapping[str, Any]] = field(default_factory=list)
 
     def store(self, predictions: pa.RecordBatch) -> None:
@@ -36,6 +37,12 @@ class ScriptedSink:
         if self.refused in predictions.column("model").to_pylist():
             raise StoreError("no such column", 16)
         self.batches.append(predictions)
+
+    def store_labels(self, labels: pa.RecordBatch) -> None:
+        self._check()
+        if self.refused and self.refused in labels.column("value").to_pylist():
+            raise StoreError("no such column", 16)
+        self.labels.append(labels)
 
     def store_fields(self, fields: Iterable[FieldInfo]) -> None:
         self._check()

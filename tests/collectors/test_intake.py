@@ -19,8 +19,9 @@ from sinks import MemoryJournal, ScriptedSink
 from collectors.collector import Collector, Ports
 from collectors.exchanges import Exchange
 from collectors.intake import Intake
-from collectors.items import Called, Halves, Item, Letters, Rows
+from collectors.items import Called, Halves, Item, Labels, Letters, Rows
 from collectors.journal import frames_of
+from collectors.labels.values import label_batch
 from collectors.ledger import Ledger
 from collectors.naming import Names
 from collectors.pairing import Pairing
@@ -54,6 +55,11 @@ class DyingSink(ScriptedSink):
 
     def store(self, predictions: pa.RecordBatch) -> None:
         super().store(predictions)
+        if self.calls_to_live < 0:
+            raise Killed
+
+    def store_labels(self, labels: pa.RecordBatch) -> None:
+        super().store_labels(labels)
         if self.calls_to_live < 0:
             raise Killed
 
@@ -101,7 +107,7 @@ class Process:
 
 
 class Delivery(RuleBasedStateMachine):
-    """Halves, exchanges and rows, sent twice, in conflict and in any order; kills, outages, little memory."""
+    """Halves, exchanges, rows and labels, sent twice, in conflict and in any order; kills, outages, little memory."""
 
     @initialize()
     def begin(self) -> None:
@@ -110,6 +116,7 @@ class Delivery(RuleBasedStateMachine):
         self.halves = KnowingHalves(self.sink)
         self.sent: set[tuple[str, HalfKind, int]] = set()
         self.rows: set[tuple[str, int]] = set()
+        self.labels: set[tuple[str, str]] = set()
         self.start()
 
     def start(self) -> None:
@@ -148,6 +155,13 @@ class Delivery(RuleBasedStateMachine):
         request, response = (half(id, kind, value, self.now) for kind in ("request", "response"))
         self.process.accept(Called(Exchange(request, response)))
         self.sent |= {(id, "request", value), (id, "response", value)}
+
+    @rule(id=st.sampled_from("xyz"), value=st.sampled_from(["1", "1", "2"]), timed=st.booleans())
+    def label(self, id: str, value: str, timed: bool) -> None:
+        self.now += 1
+        time = NOW if timed else self.now
+        self.process.accept(Labels(label_batch([(time, self.now, "default", "", id, "", value, None, "")])))
+        self.labels.add((id, value))
 
     @rule()
     def letter(self) -> None:
@@ -199,7 +213,11 @@ class Delivery(RuleBasedStateMachine):
         kept = {(h.key.request_id, h.kind, value_of(h)) for h in self.halves.stored.values()}
         seen = {(id, "request", x) for id, x, _ in stored} | {(id, "response", y) for id, _, y in stored}
         assert self.sent <= kept | seen, "something vanished"
-        entries = [entry.counts for entry in self.process.intake.entries() if entry.unit == "row"]
+        labels = {(r["id"], r["value"], r["time"]) for batch in self.sink.labels for r in batch.to_pylist()}
+        assert self.labels == {(id, value) for id, value, _ in labels}
+        counted = [entry for entry in self.process.intake.entries() if entry.unit == "row"]
+        assert sum(e.counts["stored"] for e in counted if e.line.tap == "labels") >= len(labels)
+        entries = [entry.counts for entry in counted if entry.line.tap != "labels"]
         assert sum(c["stored"] + c["conflict"] for c in entries) == len(stored)
         assert sum(c["orphans"] for c in entries) == len(self.halves.stored)
 

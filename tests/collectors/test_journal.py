@@ -1,6 +1,7 @@
 """What was accepted reads back from its frame as it was, and what a crash left is taken up as if it had just come."""
 
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -126,6 +127,22 @@ def test_a_log_larger_than_memory_is_read_as_the_store_takes_it() -> None:
         reads += 1
     intake.flush()
     assert reads > 5 and sink.ids() == [f"r{n}" for n in range(50)]
+
+
+def test_a_backlog_is_read_for_a_moment_at_a_time_so_that_a_stop_need_not_wait_for_all_of_it() -> None:
+    def slow(half: Half) -> Half:
+        time.sleep(0.2)
+        return decoded_again(half)
+
+    journal = MemoryJournal(
+        frames=[framed(Called(Exchange(half(f"r{n}"), half(f"r{n}", "response")))) for n in range(4)]
+    )
+    intake = Intake(journal, collector(sink := ScriptedSink()), slow, lambda: NOW)
+    intake.resume()
+    assert intake.read_on() and intake.behind
+    intake.read_on()
+    intake.flush()
+    assert not intake.behind and sink.ids() == ["r0", "r1", "r2", "r3"]
 
 
 def resumed(journal: MemoryJournal, sink: ScriptedSink, **ports: Any) -> Intake:

@@ -6,7 +6,17 @@ from textwrap import dedent
 
 import pytest
 
-from core.config import Config, DatasetReference, RowsReference, RowWindows, TimeWindows, WindowReference, load, parse
+from core.config import (
+    Config,
+    DatasetReference,
+    RowsReference,
+    RowWindows,
+    SeasonReference,
+    TimeWindows,
+    WindowReference,
+    load,
+    parse,
+)
 from core.config import model_key as key
 from core.errors import ConfigError
 from core.records import ModelKey
@@ -85,6 +95,7 @@ def test_a_window_is_of_time_or_of_rows() -> None:
         ("{window: 7d, offset: 1d}", WindowReference(window=timedelta(days=7), offset=timedelta(days=1))),
         ("{window: 7d}", WindowReference(window=timedelta(days=7), offset=timedelta(0))),
         ("{first_rows: 1000}", RowsReference(first_rows=1000)),
+        ("{same: hour_of_week, over: 8w}", SeasonReference(same="hour_of_week", over=timedelta(weeks=8))),
     ],
 )
 def test_a_reference_is_a_dataset_a_past_window_or_the_first_rows(text: str, meant: object) -> None:
@@ -125,7 +136,8 @@ def test_a_model_known_only_by_name_is_found_in_the_namespace_it_was_declared_in
         ),
         (
             monitor_with("use: ks", "use: ks, zzz: 1"),
-            "here.yaml:6: unknown key 'monitors.0.steps.0.zzz'; there are: after, name, options, rows, use",
+            "here.yaml:6: unknown key 'monitors.0.steps.0.zzz'; there are: after, false_alarms, name, options,"
+            " rows, use",
         ),
         (
             f"{MONITOR}    alert: {{for_: 10m}}",
@@ -249,3 +261,17 @@ def test_a_monitor_watches_its_model_in_the_namespace_declared_for_it() -> None:
     )
     declared = parse(f"models: {{fraud: {{namespace: team-a}}}}\nmonitors:\n{monitors}\n")
     assert [monitor.model for monitor in declared.watched] == ["team-a/fraud", "income", "team-b/churn"]
+
+
+@pytest.mark.parametrize("rate", ["1", "1/moon", "0/month", "-1/month", "1/0 windows", "1 / month", "1e3/day"])
+def test_a_rate_of_false_alarms_that_is_none_is_refused(rate: str) -> None:
+    (mistake,) = mistakes(f"{MONITOR}    false_alarms: {rate}\n")
+    said = f"'{rate}' is not a rate such as 1/month, 2/week, 0.5/year or 1/100 windows"
+    assert mistake == f"here.yaml:7: monitors.0.false_alarms: {said}"
+
+
+def test_a_season_must_fit_the_windows() -> None:
+    season = monitor_with("{dataset: adult}", "{same: hour_of_day, over: 4w}")
+    assert "goes with windows of time" in mistakes(season.replace("{every: 5m}", "{rows: 9}"))[0]
+    assert "longer than the season of 1d" in mistakes(season.replace("{every: 5m}", "{every: 2d}"))[0]
+    assert "'over' must be at least 2w" in mistakes(season.replace("hour_of_day, over: 4w", "day_of_week, over: 8d"))[0]

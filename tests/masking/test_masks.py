@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from collectors.cloudevents import read
 from collectors.exchanges import Exchange, to_rows
+from collectors.labels.reading import read_labels
 from collectors.masking.letters import WITHHELD
 from collectors.masking.masks import Masks
 from collectors.naming import Names
@@ -297,3 +298,25 @@ def test_an_error_of_our_own_is_logged_by_type_and_place(caplog: pytest.LogCaptu
         answered = masks(config("{field: ssn, do: drop}")).error(failure)
     assert "CANARY" not in f"{answered} {caplog.text}"
     assert "ValueError at test_masks.py" in caplog.text
+
+
+def test_a_label_is_masked_by_the_rules_for_fields_of_its_name() -> None:
+    declared = config("{field: ssn, do: hash}, {field: pay, do: {truncate: 1}}, {field: gone, do: drop}")
+    sent = [("ssn", 123), ("ssn", "123"), ("pay", 4100), ("gone", 1), ("free", "as it is")]
+    labels = [{"id": "a", "model": "income", "name": name, "value": value} for name, value in sent]
+    read = read_labels(orjson.dumps({"labels": labels}), Defaults("default", "", "", "labels", RECEIVED))
+    masked = masks(declared).labels(read)
+    hashed, again, pay, free = masked.batch.to_pylist()
+    assert hashed["value"] == again["value"] != "123" and hashed["num"] is None
+    assert (pay["value"], pay["num"], free["value"]) == ("4000", 4000.0, "as it is")
+    assert [(row.row, row.code) for row in masked.rejected] == [(3, "masking_failed")]
+
+
+def test_a_label_of_an_unknown_model_is_masked_by_the_rules_of_all_and_beside_its_prediction_by_its_own() -> None:
+    declared = config("{field: ssn, model: income, do: {constant: x}}")
+    body = orjson.dumps({"labels": [{"id": "a", "name": "ssn", "value": 1}]})
+    masked = masks(declared).labels(read_labels(body, Defaults("default", "", "", "labels", RECEIVED)))
+    assert masked.batch.column("value").to_pylist() == ["x"]
+    for model, value in (("income", "x"), ("other", "1")):
+        beside = rows(declared, {"id": "a", "labels": {"ssn": 1}}, model=model).labels
+        assert beside and beside.batch.column("value").to_pylist() == [value]

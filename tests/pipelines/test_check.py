@@ -72,3 +72,9 @@ def test_what_predictions_may_still_bring_is_no_mistake(tmp_path: Path) -> None:
         assert mistakes(config(tmp_path, **changes)) == [] and unknown(config(tmp_path, **changes))
     for changes in ({"use": "kss"}, {"dataset": "trian"}, {"path": "gone.csv"}, {"use": "psi", "options": "{bin: 3}"}):
         assert mistakes(config(tmp_path, **changes)) and unknown(config(tmp_path, **changes)) == []
+
+
+def test_a_step_for_which_no_false_alarm_is_left_is_a_problem(tmp_path: Path) -> None:
+    steps = "ks, false_alarms: 1/month}, {name: e, use: psi"
+    greedy = config(tmp_path, model="income\n    false_alarms: 1/month", use=steps)
+    assert mistakes(greedy) == ["monitor drift: step 'e': the other steps take all of the 1/month false alarms"]

@@ -50,6 +50,8 @@ class Memory:
             raise StoreUnavailable("connection refused")
         self.rows += predictions.to_pylist(maps_as_pydicts="strict")
 
+    def store_labels(self, labels: pa.RecordBatch) -> None: ...
+
     def store_fields(self, fields: Iterable[FieldInfo]) -> None: ...
 
     def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
@@ -186,7 +188,7 @@ class Host:
         taps = Taps(Proxied(config, Recorder(intake, config.limits), names, metrics, ledger, clock))
         events = EventsTap(TapPorts(intake, Receipts(ledger, metrics, "events"), config.limits, clock))
         rows = RowsTap(TapPorts(intake, Receipts(ledger, metrics, "api"), config.limits, clock), names)
-        self._app = App(Routes(taps, events, rows, taps), nothing, nothing)
+        self._app = App(Routes(taps, events, rows, taps=taps), nothing, nothing)
         yield Service(self._server.servers[0].sockets[0].getsockname()[1], memory, intake, metrics)
         if self._loop:
             asyncio.run_coroutine_threadsafe(taps.close(), self._loop).result()

@@ -94,6 +94,18 @@ def arrow(namespaces: list[str]) -> bytes:
     return content
 
 
+def test_labels_of_another_namespace_are_refused_and_tell_nothing_of_its_ids(unchanged: Tenants) -> None:
+    mine = unchanged.service["mine"]
+    for query, label in (("", {"namespace": THEIRS}), (f"?namespace={THEIRS}", {})):
+        body = {"labels": [{"id": "zebra-0-0", "value": 1, **label}]}
+        forbidden(mine.call("POST", f"/api/labels{query}", json=body), "namespace")
+    several = {"labels": [{"id": "shared", "value": 1, "namespace": n} for n in (THEIRS, MINE)]}
+    said = mine.call("POST", "/api/labels", json=several).json()
+    assert (said["accepted"], [r["field"] for r in said["rejected"]]) == (1, ["namespace"])
+    eventually(lambda: mine.get("/api/predictions/shared").json()["labels"])
+    assert unchanged.service["theirs"].get("/api/predictions/shared").json()["labels"] == []
+
+
 def test_of_several_rows_only_those_of_another_namespace_are_refused(unchanged: Tenants) -> None:
     mine = unchanged.service["mine"]
     refused = [{"row": 0, "field": "namespace", "reason": "the token may not use 'team-b'"}]

@@ -45,6 +45,7 @@ WRITES = {
         "/",
         "/events",
         "/api/predictions",
+        "/api/labels",
         "/tap/{name}/{path}",
         "/clickhouse/",
         "/api/dead-letters/{letter}/replay",

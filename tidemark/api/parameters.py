@@ -60,6 +60,10 @@ class _Results(_Asked):
     cursor: str = Field("", description="`next` of the page before")
 
 
+class _Report(_Asked):
+    version: str | None = Field(None, description="of the model; without it, the first of those the run looked at")
+
+
 class _DeadLetters(_Asked):
     reason: str = ""
     model: str = Field("", description="income, or team-a/income in another namespace")
@@ -77,4 +81,5 @@ Allowed = Annotated[Namespaces, Depends(_allowed)]  # what the caller may read
 One = Annotated[_One, Query()]
 Predictions = Annotated[_Predictions, Query()]
 Results = Annotated[_Results, Query()]
+Report = Annotated[_Report, Query()]
 DeadLetters = Annotated[_DeadLetters, Query()]

@@ -15,7 +15,7 @@ from storage.lineage import lineage
 from storage.lookup import PAGE_KEY, Filter, Wanted
 from tidemark.api.orphans import orphans
 from tidemark.api.parameters import Allowed, One, Predictions
-from tidemark.api.view import plain, prediction
+from tidemark.api.view import label, plain, prediction
 
 
 def routes(engine: Engine, names: Names) -> APIRouter:
@@ -67,12 +67,12 @@ def routes(engine: Engine, names: Names) -> APIRouter:
     return router
 
 
-_NOTHING: dict[str, list[dict[str, Any]]] = {"scores": [], "explanations": [], "results": []}
+_NOTHING: dict[str, list[dict[str, Any]]] = {"labels": [], "scores": [], "explanations": [], "results": []}
 
 
 def _whole(shown: dict[str, Any], known: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    lists = {name: [plain(row) for row in rows] for name, rows in known.items()}
-    return {**shown, "labels": [], **lists, "payload_url": None}
+    lists = {name: [plain(row) for row in rows] for name, rows in known.items() if name != "labels"}
+    return {**shown, "labels": [label(row) for row in known["labels"]], **lists, "payload_url": None}
 
 
 def _answer(id: str, found: Sequence[dict[str, Any]]) -> JSONResponse:

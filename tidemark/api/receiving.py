@@ -9,7 +9,7 @@ _PROBLEMS = {
     "408": {"description": "the body was not whole in time; kept as a dead letter"},
     "413": {"description": "over a limit, which the answer names; kept as a dead letter"},
     "415": {"description": "unknown content type, the answer names the accepted ones; kept as a dead letter"},
-    "422": {"description": "JSON of no known format, or cannot be masked; a dead letter, then without its bytes"},
+    "422": {"description": "JSON of no known format, a label of several rows, or not to be masked; a dead letter"},
     "503": {"description": "not accepted: the log or its disk is full, or too many calls; Retry-After says when"},
 }
 
@@ -48,6 +48,14 @@ RECEIVING: dict[str, dict[str, Any]] = {
         "application/json",
         "application/x-ndjson",
         "application/vnd.apache.arrow.stream",
+    ),
+    "/api/labels": _post(
+        "Labels: the truth about predictions, by their ids; early, late and corrected ones",
+        {
+            "202": '{"accepted", "duplicate", "rejected": [{"row", "field", "reason"}]}: the labels are on disk, the '
+            "rejected ones as dead letters"
+        },
+        "application/json",
     ),
     "/tap/{name}/{path}": _post(
         "The configured upstream, answered byte for byte; inferences that pass are recorded after the answer",

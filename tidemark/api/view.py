@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from collectors.labels.values import shown
 from core.times import rfc3339
 
 _KINDS = ("num", "cat", "vec")
@@ -32,6 +33,12 @@ def prediction(row: Mapping[str, Any], state: str = "stored") -> dict[str, Any]:
         "outputs": _fields(row, "outputs"),
         "state": state,
     }
+
+
+def label(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One revision of a label, its value as it was sent."""
+    value = shown(row["value"], row["num"])
+    return plain({"name": row["name"], "value": value, **{n: row[n] for n in ("source", "time", "received")}})
 
 
 def request_id(prediction_id: str, row: int) -> str:

@@ -4,20 +4,20 @@ import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from core.config import model_key
 from core.errors import ConfigError
-from core.times import duration, from_micros, micros, rfc3339
+from core.times import from_micros, micros, rfc3339
 from storage import exists, open_engine
 from storage.dead_letters import Kept, LetterFilter, find, page
 from storage.engine import Engine
 from storage.migrate import migrate
 from tidemark.api.dead_letters import listed, shown
 from tidemark.collector_client import CollectorClient
+from tidemark.moments import moment
 
 PAGE = 1000
 SHOWN_BYTES = 2_000  # of a body on the screen
@@ -106,12 +106,7 @@ def _rows(engine: Engine, wanted: LetterFilter, most: int) -> Iterator[dict[str,
 
 def _since(text: str | None) -> str:
     """As RFC 3339."""
-    try:
-        if text and text[:4].isdigit() and "-" in text:
-            return rfc3339(from_micros(micros(text)))
-        return rfc3339(datetime.now(UTC) - duration(text)) if text else ""
-    except (ValueError, OverflowError):
-        raise ConfigError(f"--since {text}: neither a time such as 2026-11-22T13:00:00Z nor 1h or 7d") from None
+    return rfc3339(moment(text, "--since")) if text else ""
 
 
 def _line(row: Mapping[str, Any]) -> str:

@@ -1,0 +1,183 @@
+"""A backtest finds what live monitors found, and leaves nothing behind."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from stored_rows import NOON, store
+
+from core.config import Config, parse
+from core.findings import Window
+from core.metrics import Metrics
+from core.records import ModelKey
+from pipelines.backtest import Backtest, Backtested
+from pipelines.runner import Runner
+from storage.engine import Engine
+from storage.past import extent
+
+NAMED = ("monitor", "step", "version", "segment", "field", "window_rows")
+REFERENCES = ("references", "reference_versions")
+MINUTE = timedelta(minutes=1)
+LIVE = """
+auto: false
+monitors:
+  - name: timed
+    model: m
+    reference: {first_rows: 2000}
+    window: {every: 5m, settle: 30s}
+    steps: [{name: d, use: ks}, {name: o, use: mahalanobis}, {name: why, use: shapley, after: o.fired}]
+  - name: sliding
+    model: m
+    reference: {window: 10m}
+    window: {every: 10m, over: 5m, settle: 30s}
+    segments: [tags.c]
+    steps: [{name: d, use: psi}, {name: k, use: ks}]
+  - name: rows
+    model: m
+    reference: {first_rows: 1500}
+    window: {rows: 1250}
+    steps: [{name: d, use: ks}]
+  - name: against
+    model: m
+    reference: {dataset: '%s'}
+    window: {rows: 850}
+    steps: [{name: d, use: ks}]
+"""
+MINUTES = 45
+
+
+def traffic(engine: Engine, minute: int, **columns: Any) -> None:
+    """300 rows, more than a minute's profile keeps; `a` is shifted in minutes 15 to 20 and 35 to 40."""
+    chance, at = np.random.default_rng(minute), NOON + minute * MINUTE + timedelta(seconds=30)
+    shift = 3.0 if 15 <= minute < 20 or 35 <= minute < 40 else 0.0
+    fields = {"a": chance.normal(shift, 1, 300).tolist(), "b": chance.normal(0, 1, 300).tolist()}
+    store(engine, fields, at, **{"time": at, "received": at, **columns})
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    file = tmp_path / "train.csv"
+    chance = np.random.default_rng(99)
+    file.write_text("a,b\n" + "".join(f"{x},{y}\n" for x, y in chance.normal(0, 1, (400, 2))))
+    return parse(LIVE % file)
+
+
+def live(engine: Engine, config: Config) -> tuple[datetime, dict[str, float]]:
+    """Monitors that run while rows come in; when they ended, and the alarms of each as Prometheus counts them."""
+    metrics, now = Metrics(), NOON
+
+    def no_model(model: object, version: str) -> Any:
+        raise AssertionError("no step asks a model")
+
+    runner = Runner(engine, config, metrics, no_model, lambda: now)
+    runner.tick()
+    for minute in range(0, MINUTES, 5):
+        for part in range(minute, minute + 5):
+            traffic(engine, part, tags=[("c", "x" if part % 2 else "y")])
+        now = NOON + (minute + 5) * MINUTE + timedelta(seconds=35)
+        runner.tick()
+    runner.close()
+    labels = {"namespace": "default", "model": "m"}
+    value = metrics.registry.get_sample_value
+    names = [monitor.name for monitor in config.monitors]
+    return now, {n: value("tidemark_alarms_total", {**labels, "monitor": n}) or 0.0 for n in names}
+
+
+def backtested(engine: Engine, config: Config, stretch: Window, now: datetime) -> dict[str, Backtested]:
+    with closing(Backtest(engine, config, now)) as backtest:
+        return {m.name: backtest.run(m, stretch, lambda window: None) for m in config.watched}
+
+
+def left_behind(engine: Engine) -> list[Any]:
+    tables = ("results", "runs", "scores", "explanations", "monitors", "profiles_minute", "profiles_hour", *REFERENCES)
+    return [engine.rows(f"SELECT '{t}' AS name, count() AS rows, sum(cityHash64(*)) AS hash FROM {t}") for t in tables]
+
+
+def test_over_a_stretch_that_was_monitored_it_gives_the_same_alarms_windows_and_scores(
+    engine: Engine, config: Config
+) -> None:
+    now, alarms = live(engine, config)
+    before = left_behind(engine)
+    found = backtested(engine, config, Window(NOON, now), now)
+    assert {name: len(one.alarms) for name, one in found.items()} == alarms
+    assert alarms["timed"] >= 2 and alarms["sliding"] >= 1 and alarms["rows"] >= 2 and alarms["against"] >= 2
+    columns = ", ".join((*NAMED, "basis", "alpha", "rank", "window_start", "window_end", "score", "threshold", "fired"))
+    stored = engine.rows(f"SELECT {columns} FROM results FINAL WHERE step != 'why'")
+    assert {row["basis"] for row in stored} == {"rows", "profiles"}
+    assert sorted(map(shown, rows_of(engine, config, now))) == sorted(shown(row.values()) for row in stored)
+    ran = {row["monitor"]: row["n"] for row in engine.rows("SELECT monitor, count() AS n FROM runs FINAL GROUP BY 1")}
+    assert {name: one.windows for name, one in found.items()} == ran
+    assert left_behind(engine) == before
+    _a_later_part(engine, config, found, now)
+
+
+def shown(values: Iterable[Any]) -> str:
+    return str([value.timestamp() if isinstance(value, datetime) else value for value in values])
+
+
+def rows_of(engine: Engine, config: Config, now: datetime) -> Iterator[list[Any]]:
+    """Every finding of a backtest, as the table `results` has it."""
+    held = extent(engine, ModelKey("default", "m"))
+    assert held
+    with closing(Backtest(engine, config, now)) as backtest:
+        for monitor in config.watched:
+            steps = tuple(step for step in monitor.steps if step.use != "shapley")
+            watched = monitor.model_copy(update={"steps": steps})
+            for outcome in backtest.outcomes(watched, Window(NOON, now), held):
+                for f in outcome.findings:
+                    same = [getattr(f, name) for name in (*NAMED, "basis", "alpha", "rank")]
+                    window, score = f.window, f.score
+                    yield [*same, window.start, window.end, score.score, score.threshold, int(score.fired)]
+
+
+def _a_later_part(engine: Engine, config: Config, whole: dict[str, Backtested], now: datetime) -> None:
+    """It gives its part of the alarms, at the same times."""
+    middle = NOON + 27 * MINUTE
+    part = backtested(engine, config, Window(middle, now), now)
+    for name, one in whole.items():
+        assert [a.time for a in part[name].alarms] == [a.time for a in one.alarms if a.time > middle], name
+    assert part["timed"].worst_field == "a"
+    assert part["timed"].windows == 4
+
+
+def test_monitors_that_never_ran_are_replayed_and_only_their_reference_is_added(engine: Engine, config: Config) -> None:
+    for minute in range(30):
+        traffic(engine, minute)
+    found = backtested(engine, config, Window(NOON - timedelta(days=3), NOON + 60 * MINUTE), NOON + 60 * MINUTE)
+    assert [one.windows for one in found.values()] == [6, 3, 6, 10]
+    assert [len(found[name].alarms) for name in ("timed", "rows")] == [1, 1]
+    assert found["timed"].undecided == 1  # its reference was not whole
+    per_month = found["timed"].alarms_per_month
+    assert per_month == pytest.approx(365.25 / 12 * 24 * 60 / 30)
+    counts = {rows[0]["name"]: rows[0]["rows"] for rows in left_behind(engine)}
+    assert (counts.pop("references"), counts.pop("reference_versions")) == (2000 + 1500 + 400, 3)
+    assert set(counts.values()) == {0}
+
+
+def test_it_says_why_there_is_nothing_to_go_through(engine: Engine) -> None:
+    monitor = "{name: %s, model: %s, reference: {window: 1h}, window: %s, steps: [{name: d, use: ks}]}"
+    asked = [("unknown", "mm", "{every: 5m}"), ("many", "m", "{rows: 5000}"), ("long", "m", "{every: 1d, over: 7d}")]
+    config = parse("monitors:\n" + "".join(f"  - {monitor % one}\n" for one in asked))
+    traffic(engine, 0)
+    stretch = Window(NOON - timedelta(days=30), NOON + timedelta(days=1))
+    found = backtested(engine, config, stretch, NOON + timedelta(days=1))
+    assert found["unknown"].notes == ("no predictions of the model 'mm' are stored; did you mean 'm'?",)
+    many, long = found["many"].notes[-1], found["long"].notes[-1]
+    assert many.startswith("no 5000 rows were received in that time: 300 predictions are stored, of 2026-11-01T12:00")
+    assert long.startswith("a window takes 1w: 300 predictions are stored") and found["long"].windows == 1
+    early = Window(NOON - timedelta(days=30), NOON - timedelta(days=20))
+    assert backtested(engine, config, early, NOON)["long"].notes[-1].startswith("no window ended")
+
+
+def test_rows_that_were_filled_in_later_are_gone_through_as_of_their_own_time(engine: Engine, config: Config) -> None:
+    for minute in range(20):
+        traffic(engine, minute, received=NOON + timedelta(days=90))
+    now = NOON + timedelta(days=91)
+    timed = backtested(engine, config, Window(NOON, NOON + 60 * MINUTE), now)["timed"]
+    assert (timed.windows, timed.undecided, [alarm.time for alarm in timed.alarms]) == (4, 1, [NOON + 20 * MINUTE])
+    (note,) = timed.notes
+    assert note.startswith("1 of the windows could not be decided: the model has not had all the rows yet")

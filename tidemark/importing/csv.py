@@ -1,0 +1,103 @@
+"""CSV: read twice, since what a column holds shows only at its end."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from tidemark.importing.columns import Columns, check_names, rows_per_part
+from tidemark.importing.lines import Lines
+from tidemark.importing.source import Asked, Part, unreadable
+
+BLOCK_BYTES = 8 << 20
+# What stands for a number that is missing; an empty cell is missing in every column.
+MISSING = ("NaN", "nan", "NA", "N/A", "NULL", "null", "None")
+# What a column may be, the narrowest first; else it is text.
+KINDS = (pa.int64(), pa.float64(), pa.bool_())
+_TEXTS = {"id", "model", "version", "namespace", "trace_id", "error"}
+
+
+class CsvFile:
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        with self._opened([]) as reader:
+            self._names = reader.schema.names
+        check_names(asked, self._names)
+        self._kinds, self.total = self._look_through()
+
+    def share(self, rows: int) -> float:
+        return rows / max(1, self.total)
+
+    def parts(self, after: int) -> Iterator[Part]:
+        """A line with too few or too many cells is a part of its own, which the collector makes a dead letter."""
+        size, passed, ragged = rows_per_part(self._asked, len(self._names)), 0, list[Lines]()
+        for batch in self._batches(ragged):
+            for start in range(0, len(batch), size):
+                rows = batch.slice(start, size)
+                left = rows.slice(max(0, after - passed))
+                passed += len(rows)
+                if len(left):
+                    yield Columns(self._asked, passed - len(left) + 1, self._typed(left))
+            if passed > after:
+                yield from ragged
+            ragged.clear()
+
+    def _look_through(self) -> tuple[Mapping[str, pa.DataType], int]:
+        """The type of each column of which every cell can be read, and the number of rows."""
+        possible = {name: list(KINDS) for name in self._names if name not in _TEXTS and not name.startswith("tags.")}
+        rows = 0
+        for batch in self._batches([]):
+            rows += len(batch)
+            for name, kinds in possible.items():
+                while kinds and _read(batch.column(name), kinds[0]) is None:
+                    kinds.pop(0)
+        return {name: kinds[0] for name, kinds in possible.items() if kinds}, rows
+
+    def _typed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        columns = {
+            name: _read(batch.column(name), self._kinds[name]) if name in self._kinds else batch.column(name)
+            for name in self._names
+        }
+        return pa.RecordBatch.from_pydict(columns)
+
+    def _batches(self, ragged: list[Lines]) -> Iterator[pa.RecordBatch]:
+        with self._opened(ragged) as reader:
+            try:
+                yield from reader
+            except (pa.ArrowException, OSError) as error:
+                raise unreadable(self._asked, error) from None
+
+    def _opened(self, ragged: list[Lines]) -> Any:
+        """Every column as text."""
+
+        def keep(row: Any) -> str:
+            line = row.text.replace("\n", " ").encode()
+            ragged.append(Lines(self._asked, row.number - 1, (line,), counts=False))
+            return "skip"
+
+        try:
+            with _reader(self._asked, {}, lambda row: "skip") as reader:
+                names = reader.schema.names
+            return _reader(self._asked, dict.fromkeys(names, pa.string()), keep)
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable(self._asked, error) from None
+
+
+def _reader(asked: Asked, types: Mapping[str, pa.DataType], ragged: Callable[[Any], str]) -> Any:
+    return pyarrow.csv.open_csv(
+        asked.file,
+        pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
+        pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=ragged),
+        pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
+    )
+
+
+def _read(column: pa.Array, kind: pa.DataType) -> pa.Array | None:
+    """None when a cell is nothing of that kind."""
+    known = pc.if_else(pc.is_in(column, pa.array(MISSING)), pa.scalar(None, pa.string()), column)
+    try:
+        return known.cast(kind)
+    except pa.ArrowException:
+        return None
