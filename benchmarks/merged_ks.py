@@ -33,10 +33,12 @@ def run() -> list[Row]:
     with store() as engine:
         for side, values in enumerate(sides):
             _insert(engine, values, side)
-        # Beside whole hours, the same rows a minute off: then minutes are merged instead of hours.
-        merged = {name: [_merged(engine, side, off) for side in (0, 1)] for name, off in (("hours", 0), ("minutes", 1))}
-    return [_row(shape, name, [s[shape] for s in sides], [d[shape] for d in found]) for name, found in merged.items()
-            for shape in SHAPES]  # fmt: skip
+        # Whole hours are merged from hours, those without their first minute from minutes.
+        merged = [[_merged(engine, side, minutes_off) for side in (0, 1)] for minutes_off in (0, 1)]
+    return [
+        _row(shape, [side[shape] for side in sides], [[found[shape] for found in both] for both in merged])
+        for shape in SHAPES
+    ]
 
 
 def _values(rng: np.random.Generator, shape: str, side: int) -> NDArray[np.float64]:
@@ -90,19 +92,15 @@ def _merged(engine: Engine, side: int, minutes_off: int) -> dict[str, Distributi
     return {shape: part.fields[Field(shape, "num")] for shape in SHAPES}
 
 
-def _row(shape: str, grain: str, rows: list[NDArray[np.float64]], merged: list[Distribution]) -> Row:
-    exact = largest_difference(
-        *(Distribution.of_numbers(values[: int(m.total + 0.5)]) for values, m in zip(rows, merged, strict=True))
-    )
-    found = largest_difference(*merged)
-    error = abs(found - exact)
-    bound = sum(side.merged_error or 0.0 for side in merged)
-    name = f"KS of {shape} values, 1 M + 1 M, from merged {grain}"
+def _row(shape: str, rows: list[NDArray[np.float64]], merged: list[list[Distribution]]) -> Row:
+    """The worse of both ways to merge; only the rows of the window are compared."""
+    errors = []
+    for sides in merged:
+        both = zip(rows, sides, strict=True)
+        exact = largest_difference(*(Distribution.of_numbers(values[: round(side.total)]) for values, side in both))
+        errors.append((abs(largest_difference(*sides) - exact), exact, sum(side.merged_error or 0.0 for side in sides)))
+    error, exact, bound = max(errors)
+    name = f"KS of {shape} values, 1 M + 1 M, merged from hours or minutes"
     return Row(
-        name,
-        f"{found:.4f}",
-        f"{exact:.4f}: of the rows",
-        f"{error:.5f} off",
-        f"≤ {MOST}, bound {bound:.4f}",
-        error <= MOST,
+        name, f"{error:.5f} off, bound {bound:.4f}", f"{exact:.4f}: of the rows", "-", f"≤ {MOST}", error <= MOST
     )

@@ -86,10 +86,9 @@ def make_stretch(engine: Engine, step: Step, stretch: Stretch) -> None:
     }
     for piece in range(pieces := _pieces(engine, step, where, params)):
         mine = f"{where} AND cityHash64(field) % {pieces:d} = {piece:d}"
-        order = f"ORDER BY {', '.join(_KEYS)}, weight, start"
-        columns = f"{', '.join(_KEYS)}, missing, different, mean, variance, min, max, {states.COLUMNS}"
-        sql = f"SELECT {columns} FROM {step.below.table} WHERE role != '' AND {mine} {order}"
-        found, groups = states.read(engine, (*_KEYS, "weight"), sql, params)
+        columns = f"start, {', '.join(_KEYS)}, missing, different, mean, variance, min, max, {states.COLUMNS}"
+        selected = states.Select(f"SELECT {columns} FROM {step.below.table} WHERE role != '' AND {mine}", params)
+        found, groups = states.read(engine, (*_KEYS, "weight", "start"), len(_KEYS) + 1, selected)
         _insert(engine, step, stretch, [_state(found, group, step) for group in groups])
     made = {"at": seconds(stretch.start), "revision": stretch.revision, "content": stretch.content}
     engine.command(_rows(step, where), {**params, **made})
