@@ -14,16 +14,19 @@ from core.distribution import Floats
 from storage.engine import Engine, Params
 
 COLUMNS = "values, counts::Array(Float64) AS counts, categories, rows, weight, error"
-NAMES = "values, counts, categories, rows, weight, error"  # of what was selected with COLUMNS or `thinned`
+
+
+# A name of the table's own would stand for the new value in all of the SELECT.
+THINNED = "some AS values, counts, categories, rows, weight, off AS error"
 
 
 def thinned(most: int) -> str:
-    """COLUMNS with at most so many order statistics of each state, those of the middle of each equal share."""
+    """COLUMNS, as THINNED names them, with at most so many order statistics of each state: the middles of equal shares."""
     many = f"empty(counts) AND length(values) > {most:d}"
     picked = f"arrayMap(i -> values[intDiv((2 * i + 1) * length(values), {2 * most:d}) + 1], range({most:d}))"
     return (
-        f"if({many}, {picked}, values) AS values, counts::Array(Float64) AS counts, categories, rows, weight,"
-        f" error + if({many}, {0.5 / most}, 0) AS error"
+        f"if({many}, {picked}, values) AS some, counts::Array(Float64) AS counts, categories, rows, weight,"
+        f" error + if({many}, {0.5 / most}, 0) AS off"
     )
 
 
@@ -78,7 +81,7 @@ class States:
 
 
 def read(engine: Engine, order: Sequence[str], keys: int, selected: Select) -> tuple[States, list[Group]]:
-    """The states that a SELECT gives, with the columns of NAMES and of `order`, by which they are put into order.
+    """The states that a SELECT gives, with the columns COLUMNS and those of `order`, by which they are put into order.
 
     States that have the first so many `keys` of these in common belong together. Arrow orders the keys and moves the
     arrays once; ORDER BY takes twice the time.

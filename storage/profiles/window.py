@@ -91,11 +91,12 @@ def _states(engine: Engine, found: Cover, asked: Asked) -> Iterator[tuple[States
         return
     where = _fields_of(asked.segment)
     where += " AND field IN {only:Array(String)}" if asked.only is not None else ""
-    order = (*_KEYS, "start", "version", "weight")
+    plain = (*_KEYS, "start", "version")
     named = f"{_version(asked.relation)}, version, segment, role, kind, field, start, {_POSITION}"
     selected = found.select(lambda most: f"{named}, {states.thinned(most)}", where)
     params = {**found.params, "key": asked.segment, "only": list(asked.only or ())}
-    read, groups = states.read(engine, order, len(_KEYS), states.Select(selected, params))
+    sql = f"SELECT {', '.join(plain)}, {states.THINNED} FROM ({selected})"
+    read, groups = states.read(engine, (*plain, "weight"), len(_KEYS), states.Select(sql, params))
     yield from ((read, group) for group in groups)
 
 
