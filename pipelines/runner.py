@@ -28,9 +28,10 @@ from storage.outcomes import save
 
 log = logging.getLogger(__name__)
 
-# Looking for what is due takes at most a fifth of the time, and a second passes in between.
+# Looking for what is due takes about a fifth of the time, and a second passes in between.
 PAUSE_SECONDS = 1.0
 PAUSE_PER_ROUND = 4.0
+LONGEST_PAUSE = 2.0  # on a busy machine, where a round takes long, windows are not to come later still
 # Windows of one monitor that are run again in one round: a year's back-fill must not keep the live ones waiting.
 MOST_AGAIN = 10
 
@@ -81,7 +82,8 @@ class Runner:
                     log.error("monitors wait for the store: %s", error)
                 except Exception:
                     log.exception("a round of the monitors failed")
-                stop.wait(max(PAUSE_SECONDS, PAUSE_PER_ROUND * (time.monotonic() - started)))
+                pause = PAUSE_PER_ROUND * (time.monotonic() - started)
+                stop.wait(min(max(PAUSE_SECONDS, pause), LONGEST_PAUSE))
         finally:
             self.close()
 

@@ -22,8 +22,10 @@ from storage.profiles.waiting import SETTLE, Waiting, days, with_neighbours
 
 # Values that one statement holds in memory: 160 MB of float64, sorted in place.
 MOST_CELLS = 20_000_000
-# What one call may work through: about two seconds of two cores.
-CELLS_AT_ONCE = 20_000_000
+# What one call may work through, and at least one piece of work: about half a second of two cores in each round, which
+# leaves the store most of the time, and two when a window waits for it.
+CELLS_AT_ONCE = 5_000_000
+CELLS_WAITED_FOR = 20_000_000
 # Rows hashed at once to see which minutes have changed, and minutes asked for before anything is known of their rows.
 ROWS_AT_ONCE = 2_000_000
 FIRST_MINUTES = 8
@@ -77,7 +79,7 @@ class Profiler:
     def keep_up(self, now: datetime) -> Progress:
         """Do what is due, or a bounded part of it."""
         self._notice(now)
-        progress = self._profile(self._waiting.settled(now), now)
+        progress = self._profile(self._waiting.settled(now), now, CELLS_AT_ONCE)
         self._turn_of_the_hour(now)
         for day, block in self._waiting.progress().items():
             self._arrivals.note(day, block)
@@ -89,7 +91,7 @@ class Profiler:
         for day, block in self._arrivals.partitions().items():
             if day in touched:
                 self._take(day, block, now)
-        self._profile(self._waiting.inside(model, window), now)
+        self._profile(self._waiting.inside(model, window), now, CELLS_WAITED_FOR)
         if self._waiting.inside(model, window):
             return False
         if self._ready_at.get((model, window)) != self.looked_at:
@@ -111,7 +113,7 @@ class Profiler:
         minutes = [one for minute in minutes for one in with_neighbours(minute, since)]
         self._waiting.add(day, minutes, self._arrivals.known(day), now)
 
-    def _profile(self, minutes: Sequence[Minute], now: datetime) -> Progress:
+    def _profile(self, minutes: Sequence[Minute], now: datetime, most_cells: int) -> Progress:
         """Those first in the list, until so many values have been worked through."""
         cells, changed = 0, []
         for some, tags in self._batches(minutes):
@@ -131,7 +133,7 @@ class Profiler:
             cells += sum(sum(tally.cells) for tally in fresh)
             rows = sum(tally.rows for tally in found)
             self._batch_minutes = max(1, min(2 * len(some), MOST_MINUTES, ROWS_AT_ONCE * len(some) // max(rows, 1)))
-            if cells + rows > CELLS_AT_ONCE:
+            if cells + rows > most_cells:
                 break
         self._remake_around(changed, now)
         return Progress(cells, len(changed))

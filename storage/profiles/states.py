@@ -21,7 +21,7 @@ THINNED = "some AS values, counts, categories, rows, weight, off AS error"
 
 
 def thinned(most: int) -> str:
-    """COLUMNS, as THINNED names them, with at most so many order statistics of each state: the middles of equal shares."""
+    """COLUMNS, as THINNED names them, with at most so many order statistics of each state: middles of equal shares."""
     many = f"empty(counts) AND length(values) > {most:d}"
     picked = f"arrayMap(i -> values[intDiv((2 * i + 1) * length(values), {2 * most:d}) + 1], range({most:d}))"
     return (

@@ -111,7 +111,11 @@ def test_retention_of_the_configuration_is_what_the_store_says(served: Up, tidem
     config = served.log.parent / "tidemark.yaml"
     done = tidemark("migrate", "--store", served.store, "--config", config, "--json")
     said = json.loads(done.out)
-    assert (done.code, said["applied"], said["retention_days"]) == (0, [], {"dead_letters": 30})
+    assert (done.code, said["applied"], said["retention_days"]) == (
+        0,
+        [],
+        {"dead_letters": 30, "profiles_hour": 90, "profiles_minute": 7},
+    )
 
 
 def test_what_is_stored_is_found_again_after_a_restart(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_migrate_makes_the_tables_once_and_reads_retention_back(
     assert (first.code, again.code) == (0, 0)
     said = json.loads(first.out)
     assert said["applied"][0] == "0001_tables.sql" and json.loads(again.out)["applied"] == []
-    assert said["retention_days"] == {"predictions": 7, "results": 30}
+    assert said["retention_days"] == {"predictions": 7, "results": 30, "profiles_hour": 90, "profiles_minute": 7}
     told = tidemark("migrate", *store).out.splitlines()
     assert told[0].endswith(": already up to date") and "  predictions is kept for 7 days" in told
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from core.config import Config
+from storage.journal import open_log
 from tidemark.demo.processes import free_port
 
 START_SECONDS = 60
@@ -54,8 +56,22 @@ class Killable:
     def ended(self) -> bool:
         return self._process is None
 
+    def finish(self, seconds: float = 600) -> None:
+        """Start and stop it until everything is stored: a stop leaves a long backlog in the log, where it is safe."""
+        deadline = time.monotonic() + seconds
+        while self._logged_bytes():
+            assert time.monotonic() < deadline, "the backlog is not stored in time"
+            self.start()
+            time.sleep(5)
+            self.stop()
+
+    def _logged_bytes(self) -> int:
+        """What lies in the log and is not stored."""
+        with closing(open_log(f"chdb://{self.store}", Config())) as log:
+            return log.waiting_bytes
+
     def stop(self) -> None:
-        """In order; what was accepted is stored."""
+        """In order; what was accepted is stored, or in the log when there is much of it."""
         assert self._process
         self._process.send_signal(signal.SIGTERM)
         code, self._process = self._process.wait(60), None

@@ -67,6 +67,7 @@ def test_what_was_acknowledged_survives_a_kill_at_any_instant(
                 kills.append(up.killed_at)
             up.start()
             up.stop()
+            up.finish()
     found = read(up.store)
     lost = {id: at for id, at in load.proxied.answered.items() if found.proxied(id) == 0}
     late = [min(abs(kill - at) for kill in kills) for at in lost.values()]  # an answer is read a little after it came
