@@ -4,13 +4,17 @@ Numbers are gathered and sorted, so that everything computed from them, sums too
 rows came. Sorting 12 M values and picking takes half the time of `quantilesExactLow`, which gives the same ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from storage.engine import Engine
 from storage.profiles.grains import CATEGORY_BYTES, MINUTE, MOST_CATEGORIES
 from storage.profiles.tally import MINUTES, Batch, Tally
 from storage.relations import PREDICTION_MAPS, FieldMap
+
+# Values that one statement holds in memory: 160 MB of float64, sorted in place.
+MOST_CELLS = 20_000_000
 
 # Different values that are kept with their counts: of no more bytes than 256 without.
 FEW = 224
@@ -70,15 +74,29 @@ class Making:
         return ", ".join(key if key in self.keys else f"any({key}) AS {key}" for key in _KEYS)
 
 
-def make(engine: Engine, making: Making, most_cells: int) -> None:
-    """Insert the states of all fields, at most so many values in memory at once, and last those of whole rows."""
+def make(engine: Engine, making: Making) -> None:
+    """Insert the states of all fields, some at a time where one statement cannot hold them, and of whole rows last."""
     wide = not making.tallies[0].kept
     for at, source in enumerate(PREDICTION_MAPS):
         cells = sum(tally.cells[at] for tally in making.tallies) * (1 + len(making.batch.keys))
-        pieces = 0 if wide or not cells else -(-cells // most_cells)
-        for piece in range(pieces):
-            engine.command(_states(making, source), {**_params(making), "pieces": pieces, "piece": piece})
+        count = 0 if wide or not cells else -(-cells // MOST_CELLS)
+        for piece in range(count):
+            engine.command(_states(making, source), {**_params(making), "pieces": count, "piece": piece})
     engine.command(_rows(making.batch, wide), _params(making))
+
+
+def pieces(fresh: Sequence[Tally]) -> Iterator[list[Tally]]:
+    """Of the same segments, and of no more values than one statement should have, unless one minute has more."""
+    for _, members in groupby(sorted(fresh, key=lambda t: t.kept), key=lambda t: t.kept):
+        some: list[Tally] = []
+        cells = 0
+        for tally in members:
+            cells += sum(tally.cells)
+            if some and cells > MOST_CELLS:
+                yield some
+                some, cells = [], sum(tally.cells)
+            some.append(tally)
+        yield some
 
 
 def _params(making: Making) -> dict[str, object]:

@@ -16,12 +16,10 @@ from storage.profiles.arrivals import Arrivals, Minute
 from storage.profiles.coarser import STEPS, Among, Step, make_stretch, stale
 from storage.profiles.cover import days_ago
 from storage.profiles.grains import DAY, HOUR, KEPT_DAYS, MINUTE
-from storage.profiles.minutes import Making, make
+from storage.profiles.minutes import Making, make, pieces
 from storage.profiles.tally import Batch, Tally, newest_revision, tallies
 from storage.profiles.waiting import SETTLE, Waiting, days, with_neighbours
 
-# Values that one statement holds in memory: 160 MB of float64, sorted in place.
-MOST_CELLS = 20_000_000
 # What one call may work through, and at least one piece of work: about half a second of two cores in each round, which
 # leaves the store most of the time, and two when a window waits for it.
 CELLS_AT_ONCE = 5_000_000
@@ -155,8 +153,8 @@ class Profiler:
         if not fresh:
             return
         self._revision = max(to_micros(now), self._revision + 1, max(tally.revision for tally in fresh) + 1)
-        for some in _pieces(fresh):
-            make(self._engine, Making(Batch([t.minute for t in some], tags), self._revision, some), MOST_CELLS)
+        for some in pieces(fresh):
+            make(self._engine, Making(Batch([t.minute for t in some], tags), self._revision, some))
 
     def _remake_around(self, changed: Sequence[Minute], now: datetime) -> None:
         """The hours and days of minutes that rows came to late."""
@@ -190,17 +188,3 @@ class Profiler:
         for stretch in stretches[:most]:
             make_stretch(self._engine, step, stretch)
         return most is None or len(stretches) <= most
-
-
-def _pieces(fresh: Sequence[Tally]) -> Iterator[list[Tally]]:
-    """Of the same segments, and of no more values than one statement should have, unless one minute has more."""
-    for _, members in groupby(sorted(fresh, key=lambda t: t.kept), key=lambda t: t.kept):
-        some: list[Tally] = []
-        cells = 0
-        for tally in members:
-            cells += sum(tally.cells)
-            if some and cells > MOST_CELLS:
-                yield some
-                some, cells = [], sum(tally.cells)
-            some.append(tally)
-        yield some
