@@ -1,7 +1,7 @@
 """Keeps the profiles in step with `predictions`, a bounded piece of work at a time."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -13,7 +13,7 @@ from core.records import ModelKey
 from core.times import to_micros
 from storage.engine import Engine
 from storage.profiles.arrivals import Arrivals, Minute
-from storage.profiles.coarser import STEPS, Among, Step, make_stretch, stale
+from storage.profiles.coarser import STEPS, Among, Step, make_stretches, stale
 from storage.profiles.cover import days_ago
 from storage.profiles.grains import DAY, HOUR, KEPT_DAYS, MINUTE
 from storage.profiles.minutes import Making, make, pieces
@@ -28,6 +28,8 @@ CELLS_WAITED_FOR = 20_000_000
 ROWS_AT_ONCE = 2_000_000
 FIRST_MINUTES = 8
 MOST_MINUTES = 240
+# What naming them all may take: parameters of statements go in the head of a call, which servers limit.
+MOST_TEXT = 20_000
 # Minutes known to wait; older partitions are looked at when there are fewer.
 MOST_WAITING = 20_000
 # Hours and days made in one call, and how far back a start looks for those that are missing.
@@ -63,6 +65,7 @@ class Profiler:
         self._waiting = Waiting()
         self.looked_at = 0  # minutes so far, changed or not
         self._ready_at: dict[tuple[ModelKey, Window], int] = {}  # what `looked_at` was then
+        self._touched: dict[tuple[ModelKey, datetime], set[datetime]] = {}  # hours of each day whose minutes changed
         self._batch_minutes = FIRST_MINUTES
         self._hour: datetime | None = None  # up to which hours and days have been looked for
 
@@ -145,7 +148,9 @@ class Profiler:
         for (_, tags), members in groupby(sorted(minutes, key=alike), key=alike):
             same = list(members)
             while same:
-                some, same = same[: self._batch_minutes], same[self._batch_minutes :]
+                names = max(len(minute.model.namespace) + len(minute.model.model) for minute in same)
+                count = max(1, min(self._batch_minutes, MOST_TEXT // (60 + names)))
+                some, same = same[:count], same[count:]
                 yield some, tags
 
     def _make(self, fresh: Sequence[Tally], tags: tuple[str, ...], now: datetime) -> None:
@@ -157,17 +162,23 @@ class Profiler:
             make(self._engine, Making(Batch([t.minute for t in some], tags), self._revision, some))
 
     def _remake_around(self, changed: Sequence[Minute], now: datetime) -> None:
-        """The hours and days of minutes that rows came to late."""
-        for (model, day), minutes in groupby(sorted(changed), key=lambda one: (one.model, DAY.floor(one.start))):
-            starts = [minute.start for minute in minutes]
-            end = min(day + DAY.length, HOUR.floor(now - SETTLE))
-            old = starts[0] < days_ago(now, self._kept).get(MINUTE, starts[0])
-            # Of an old day other hours may have lost some of their minutes: only those touched have all of them.
-            hours = sorted({HOUR.floor(start) for start in starts}) if old else [day]
-            for hour in hours:
-                until = min(hour + HOUR.length, end) if old else end
-                self._remake_one(STEPS[0], Among(hour, until, model))
-            self._remake_one(STEPS[1], Among(day, end, model))
+        """The hours and days of minutes that rows came to late; of a day gone by once nothing of it waits."""
+        for minute in changed:
+            hours = self._touched.setdefault((minute.model, DAY.floor(minute.start)), set())
+            hours.add(HOUR.floor(minute.start))
+        for (model, day), hours in list(self._touched.items()):
+            over = day + DAY.length <= now
+            if not (over and self._waiting.inside(model, Window(day, day + DAY.length))):
+                self._remake_day(model, day, hours, now)
+                del self._touched[model, day]
+
+    def _remake_day(self, model: ModelKey, day: datetime, hours: Iterable[datetime], now: datetime) -> None:
+        end = min(day + DAY.length, HOUR.floor(now - SETTLE))
+        # Of an old day other hours may have lost some of their minutes: only those touched have all of them.
+        old = day < days_ago(now, self._kept).get(MINUTE, day)
+        for start in sorted(hours) if old else [day]:
+            self._remake_one(STEPS[0], Among(start, min(start + HOUR.length, end) if old else end, model))
+        self._remake_one(STEPS[1], Among(day, end, model))
 
     def _turn_of_the_hour(self, now: datetime) -> None:
         """Hours and days that are over, of all models; at the start those that a kill may have left out too."""
@@ -185,6 +196,6 @@ class Profiler:
 
     def _remake_one(self, step: Step, among: Among, most: int | None = None) -> bool:
         stretches = stale(self._engine, step, among)
-        for stretch in stretches[:most]:
-            make_stretch(self._engine, step, stretch)
+        for _, some in groupby(stretches[:most], key=lambda one: (one.model, DAY.floor(one.start))):
+            make_stretches(self._engine, step, list(some))
         return most is None or len(stretches) <= most

@@ -91,8 +91,9 @@ def _states(engine: Engine, found: Cover, asked: Asked) -> Iterator[tuple[States
         return
     where = _fields_of(asked.segment)
     where += " AND field IN {only:Array(String)}" if asked.only is not None else ""
-    plain = (*_KEYS, "start", "version")
-    named = f"{_version(asked.relation)}, version, segment, role, kind, field, start, {_POSITION}"
+    plain = (*_KEYS, "at", "version")
+    at = "toInt64(toUnixTimestamp(start)) AS at"
+    named = f"{_version(asked.relation)}, version, segment, role, kind, field, {at}, {_POSITION}"
     selected = found.select(lambda most: f"{named}, {states.thinned(most)}", where)
     params = {**found.params, "key": asked.segment, "only": list(asked.only or ())}
     sql = f"SELECT {', '.join(plain)}, {states.THINNED} FROM ({selected})"
