@@ -13,7 +13,7 @@ _WHERE = "{{ $labels.namespace }}/{{ $labels.model }}{{ with $labels.segment }},
 def finding_rules(monitor: MonitorConfig) -> list[Rule]:
     """At the monitor's severity, once its finding has held for as long as it says."""
     named = f"monitor={quoted(monitor.name)}"
-    drift, outliers = _steps_that(monitor, "compare"), _steps_that(monitor, "score")
+    drift, outliers = _steps_that(monitor, "compare", "compare_rows", "update"), _steps_that(monitor, "score")
     return [
         *([_drift(f"{named},step=~{any_of(drift)}", monitor.alert, monitor.name)] if drift else []),
         *([_outliers(f"{named},step=~{any_of(outliers)}", monitor)] if outliers else []),
@@ -25,9 +25,9 @@ def undeclared_rule(declared: Iterable[str]) -> Rule:
     return _drift(f"monitor!~{any_of(declared)}", AlertConfig())
 
 
-def _steps_that(monitor: MonitorConfig, verb: str) -> list[str]:
-    """Names of the monitor's steps whose detector has the method `verb`; see detectors/protocols.py."""
-    return [step.name for step in monitor.steps if hasattr(DETECTORS.get(step.use), verb)]
+def _steps_that(monitor: MonitorConfig, *verbs: str) -> list[str]:
+    """Names of the monitor's steps whose detector has any of the methods `verbs`; see detectors/protocols.py."""
+    return [s.name for s in monitor.steps if any(hasattr(DETECTORS.get(s.use), verb) for verb in verbs)]
 
 
 def _drift(found: str, alert: AlertConfig, monitor: str = "") -> Rule:

@@ -1,8 +1,9 @@
 """What steps find and what a run records."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 FindingKind = Literal["drift", "outlier", "schema"]
 
@@ -118,6 +119,22 @@ class RowScore:
     run: str
     score: float
     threshold: float
+
+
+@dataclass(frozen=True)
+class DetectorState:
+    """What a sequential detector remembers after a window: `state` is what JSON can hold.
+
+    `configuration` names the detector with its options and the reference it began with.
+    """
+
+    monitor: str
+    step: str
+    configuration: str
+    version: str
+    field: str
+    window_end: datetime
+    state: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,31 @@ from typing import Any
 from core.options import build
 
 from . import adapters
+from .multivariate import MULTIVARIATE
 from .outliers import OUTLIERS
-from .protocols import FieldDetector, RowDetector, RowScores
+from .protocols import FieldDetector, JointDetector, JointScore, RowDetector, RowScores, StreamDetector, StreamScores
+from .sequential import SEQUENTIAL
 from .univariate import UNIVARIATE
 
-__all__ = ["DETECTORS", "FieldDetector", "RowDetector", "RowScores", "adapters", "make"]
+__all__ = [
+    "DETECTORS",
+    "Detector",
+    "FieldDetector",
+    "JointDetector",
+    "JointScore",
+    "RowDetector",
+    "RowScores",
+    "StreamDetector",
+    "StreamScores",
+    "adapters",
+    "make",
+]
 
-DETECTORS: Mapping[str, type[FieldDetector] | type[RowDetector]] = {**UNIVARIATE, **OUTLIERS}
+Detector = FieldDetector | RowDetector | JointDetector | StreamDetector
+DETECTORS: Mapping[str, type[Detector]] = {**UNIVARIATE, **OUTLIERS, **MULTIVARIATE, **SEQUENTIAL}
 
 
-def make(name: str, options: Mapping[str, Any] = MappingProxyType({})) -> FieldDetector | RowDetector:
+def make(name: str, options: Mapping[str, Any] = MappingProxyType({})) -> Detector:
     """The detector `name` with its options; ConfigError names what is unknown or wrong, and the nearest known name."""
-    detector: FieldDetector | RowDetector = build("detector", DETECTORS, name, options)
+    detector: Detector = build("detector", DETECTORS, name, options)
     return detector

@@ -1,7 +1,8 @@
 """What a detector is. Members are frozen dataclasses whose fields are their options; they inherit nothing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from core.distribution import Distribution, Floats, Kind
 from core.findings import Score
 
 Bools = NDArray[np.bool_]
+Indices = NDArray[np.intp]
 
 
 @runtime_checkable
@@ -54,3 +56,58 @@ class RowDetector(Protocol):
         The verdict's score is the share of outliers among the rows counted, its p-value and threshold are for more
         outliers than rows like the reference's would have, with `alpha` as in `FieldDetector`.
         """
+
+
+@dataclass(frozen=True)
+class JointScore:
+    """`verdict` on all fields of a window together. `contributions`, shape (fields,): what share of a verdict that
+    fired each field has, all together 1; all 0 where nothing fired or no field explains it."""
+
+    verdict: Score
+    contributions: Floats
+
+
+@runtime_checkable
+class JointDetector(Protocol):
+    """Compares the rows of a window with those of the reference, in all fields at once."""
+
+    heavy: ClassVar[bool]
+
+    def compare_rows(
+        self, reference: Floats, window: Floats, alpha: float, fields: Indices | None = None
+    ) -> JointScore:
+        """Both of shape (rows, columns), NaN = missing, rows of even weight; a pure function that never raises.
+
+        `fields`, shape (columns,): the field each column belongs to, counted from 0; None = each is a field. `alpha`
+        and the score as in `FieldDetector`.
+        """
+
+
+State = Mapping[str, Any]  # what JSON can hold, numbers included: read back it is the same to the last bit
+
+
+@dataclass(frozen=True)
+class StreamScores:
+    """`scores`, shape (n,): the statistic after each value, NaN while it cannot be told. Above the detector's
+    `threshold` is an alarm, after which the detector begins anew. `state` goes on from there."""
+
+    state: State
+    scores: Floats
+
+
+@runtime_checkable
+class StreamDetector(Protocol):
+    """Watches values one after the other. What it remembers is its state: in one piece or in many, today or after a
+    restart, the same values give the same scores."""
+
+    feeds: ClassVar[Literal["values", "errors"]]
+
+    @property
+    def threshold(self) -> float:
+        """A score above it is an alarm."""
+
+    def start(self, reference: Distribution) -> State | str:
+        """The state before the first value; a text says why there is none. Who feeds on errors needs no reference."""
+
+    def update(self, state: State, values: Floats) -> StreamScores:
+        """`values`, shape (n,), finite or infinite, never NaN; `errors` are 0 (right) or 1. Never raises."""

@@ -7,7 +7,7 @@ by the hash of its content, as a live monitor would.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.config import Config, MonitorConfig, RowsReference, RowWindows, TimeWindows, model_key
@@ -29,6 +29,7 @@ from storage import references, runs
 from storage.engine import Engine
 from storage.outcomes import Outcome
 from storage.past import Extent, came, extent
+from storage.states import StatesInMemory, StoredStates
 
 MONTH = timedelta(days=365.25 / 12)
 
@@ -97,6 +98,7 @@ class Backtest:
         """What each window would have left behind, the one before the stretch first: it says whether the first fires
         anew."""
         ready: datetime | None = None
+        states = StatesInMemory(StoredStates(self._engine))
         for window in past_windows(self._engine, monitor, stretch, held):
             if (at := run_at(monitor, window)) > self._now:
                 return
@@ -104,7 +106,9 @@ class Backtest:
             if isinstance(monitor.reference, RowsReference) and reference:
                 ready = ready or self._ready(model_key(monitor.model), monitor.reference.first_rows, reference)
                 reference = reference if ready <= at else None
-            yield run_monitor(self._tools, monitor, window, reference)
+            outcome = run_monitor(replace(self._tools, states=states), monitor, window, reference)
+            states.keep(outcome.states)
+            yield outcome
 
     def _ready(self, model: ModelKey, rows: int, reference: Reference) -> datetime:
         """When the last of the first rows had come; of those that are gone, what is kept with them says."""

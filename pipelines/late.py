@@ -55,9 +55,10 @@ def revised(outcome: Outcome, before: Run | None, states: int) -> Outcome:
         return outcome._replace(run=replace(outcome.run, states=states))
     revision = before.revision + 1
     id = hashlib.blake2b(f"{outcome.run.id} {revision}".encode(), digest_size=16).hexdigest()
-    return Outcome(
-        replace(outcome.run, id=id, revision=revision, states=states),
-        [replace(finding, run=id, revision=revision) for finding in outcome.findings],
-        [replace(score, run=id) for score in outcome.scores],
-        [replace(explanation, run=id) for explanation in outcome.explanations],
+    return outcome._replace(
+        run=replace(outcome.run, id=id, revision=revision, states=states),
+        findings=[replace(finding, run=id, revision=revision) for finding in outcome.findings],
+        scores=[replace(score, run=id) for score in outcome.scores],
+        explanations=[replace(explanation, run=id) for explanation in outcome.explanations],
+        reports=[replace(report, run=id) for report in outcome.reports],
     )

@@ -29,6 +29,7 @@ from storage.cache import DirectReader
 from storage.engine import Engine
 from storage.outcomes import Outcome
 from storage.relations import of_window
+from storage.states import States, StoredStates
 from storage.windows import CELLS
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Tools:
 
     `most_cells`: values that window and reference may each hold in memory; of larger ones some fields at a time.
     `outside` runs other libraries' detectors, where they have an interpreter of their own.
-    Without `basis` windows are read from rows.
+    Without `basis` windows are read from rows, without `states` those are read that were stored.
     """
 
     engine: Engine
@@ -52,6 +53,7 @@ class Tools:
     calibrations: Calibrations = field(default_factory=Calibrations)
     outside: Worker | None = None
     basis: Basis | None = None
+    states: States | None = None
 
     def window(self, monitor: MonitorConfig, window: Window) -> Side:
         """Its rows, and what reads them."""
@@ -95,13 +97,14 @@ def _run_steps(tools: Tools, subject: Subject, looked: _Looked) -> _Results:
     results = _Results({STEP: StepResult(schema_findings(subject, looked.look))}, {})
     apart = spacing(tools.engine, subject.monitor, subject.window)
     allowed = allowances(subject.monitor, apart)
+    states = tools.states or StoredStates(tools.engine)
     for step in subject.monitor.steps:
         before = results.done.get((step.after or "").removesuffix(".fired"), StepResult())
         if step.after and not before.fired:
             continue
         allowance = allowed.get(step.name, Allowance())
         wired = tools.worker, tools.outside or tools.worker, tools.predictor, before
-        task = Task(step, subject, looked.look, *wired, allowance, looked.history, tools.calibrations)
+        task = Task(step, subject, looked.look, *wired, allowance, looked.history, tools.calibrations, states)
         try:
             with span("step", monitor=subject.monitor.name, step=step.name, use=step.use):
                 results.done[step.name] = run_step(task, tools.modules(step))
@@ -156,6 +159,7 @@ def _outcome(subject: Subject, results: _Results, ended: _Run) -> Outcome:
         [score for result in done for score in result.scores],
         [explanation for result in done for explanation in result.explanations],
         [report for result in done for report in result.reports],
+        states=[state for result in done for state in result.states],
     )
 
 

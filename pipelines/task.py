@@ -5,7 +5,18 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from core.config import MonitorConfig, StepConfig
-from core.findings import Basis, Calibration, Explanation, Finding, FindingKind, Report, RowScore, Score, Window
+from core.findings import (
+    Basis,
+    Calibration,
+    DetectorState,
+    Explanation,
+    Finding,
+    FindingKind,
+    Report,
+    RowScore,
+    Score,
+    Window,
+)
 from core.protocols import Predict
 from core.records import ModelKey
 from pipelines.budget import Allowance
@@ -14,6 +25,7 @@ from pipelines.history import History
 from pipelines.look import Look
 from pipelines.verdict import Unit, told
 from pipelines.worker import Worker
+from storage.states import States
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,6 +53,7 @@ class StepResult(NamedTuple):
     scores: Sequence[RowScore] = ()
     explanations: Sequence[Explanation] = ()
     reports: Sequence[Report] = ()
+    states: Sequence[DetectorState] = ()
 
     @property
     def fired(self) -> bool:
@@ -93,6 +106,7 @@ class Task:
     allowance: Allowance
     history: History
     calibrations: Calibrations
+    states: States
 
     def call(self, heavy: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Heavy work goes to the worker process."""

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from core.findings import Explanation, Finding, Report, RowScore, RowSpan, Run, Window
+from core.findings import DetectorState, Explanation, Finding, Report, RowScore, RowSpan, Run, Window
 from core.records import TIME
 from core.times import EPOCH
 from storage.columns import STRINGS
 from storage.engine import Engine
 from storage.reports import save_reports
+from storage.states import save_states
 
 # Types that Arrow would not infer from the values alone.
 _TYPES = {
@@ -32,6 +33,7 @@ class Outcome(NamedTuple):
     scores: Sequence[RowScore] = ()
     explanations: Sequence[Explanation] = ()
     reports: Sequence[Report] = ()
+    states: Sequence[DetectorState] = ()
 
 
 def save(engine: Engine, outcome: Outcome) -> None:
@@ -40,6 +42,7 @@ def save(engine: Engine, outcome: Outcome) -> None:
     _insert(engine, "scores", (vars(score) for score in outcome.scores))
     _insert(engine, "explanations", (_explanation_row(e) for e in outcome.explanations))
     save_reports(engine, outcome.reports)
+    save_states(engine, outcome.states)
     _insert(engine, "runs", [_run_row(outcome.run)])
 
 

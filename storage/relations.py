@@ -36,7 +36,8 @@ class Stretch(NamedTuple):
 
 @dataclass(frozen=True)
 class Relation:
-    """`sql` stands after FROM and has the columns id, received, version, weight, ok, tags and those of `maps`.
+    """`sql` stands after FROM and has the columns id, received, version, weight, ok, tags and those of `maps`; that of
+    predictions also time, content, inputs_vec and outputs_vec.
 
     Beside each map is how many values it holds, `<map>_cells`: its own subcolumn, so that the map need not be read.
     `ok`: the inference succeeded; only then can an output be missing. `stretch` is None for other rows than those of a
@@ -74,8 +75,9 @@ def of_windows(model: ModelKey, windows: Sequence[Window]) -> Relation:
 
 def _predictions(model: ModelKey, inside: str, bounds: Mapping[str, Any]) -> Relation:
     maps = ", ".join(f"{m.column}, {m.column}.size0 AS {m.column}_cells" for m in PREDICTION_MAPS)
+    maps += ", inputs_vec, outputs_vec"
     sql = (
-        f"(SELECT id, content, received, version, weight, status < 400 AS ok, tags, {maps}"
+        f"(SELECT id, content, time, received, version, weight, status < 400 AS ok, tags, {maps}"
         f" FROM predictions FINAL WHERE namespace = {{namespace:String}} AND model = {{model:String}} AND {inside})"
     )
     return Relation(sql, {"namespace": model.namespace, "model": model.model, **bounds}, PREDICTION_MAPS)

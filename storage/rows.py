@@ -48,6 +48,12 @@ def numeric(engine: Engine, relation: Relation, role: Role = "input") -> set[str
     return {row["name"] for row in engine.rows(sql, relation.params)}
 
 
+def categorical(engine: Engine, relation: Relation) -> set[str]:
+    """Names of the outputs that hold texts in any of the rows."""
+    sql = f"SELECT DISTINCT arrayJoin(mapKeys(outputs_cat)) AS name FROM {relation.sql}"
+    return {row["name"] for row in engine.rows(sql, relation.params)}
+
+
 @dataclass(frozen=True)
 class Choice:
     """At most `limit` rows of one `version`, with these `ids`.
@@ -78,9 +84,34 @@ def matrix(engine: Engine, relation: Relation, fields: Sequence[str], choice: Ch
     for batch in table.to_batches():
         _fill(values, batch.column("at"), batch.column("value"))
     ids, versions = (tuple(table.column(name).to_pylist()) for name in ("id", "version"))
+    return Matrix(ids, versions, tuple(fields), values, _even(table))
+
+
+def vectors(engine: Engine, relation: Relation, field: str, choice: Choice) -> Matrix:
+    """The vectors of an input, or else of an output: one column for each number. Of another length than most: left out.
+
+    Only predictions have vectors, not the rows of data sets.
+    """
+    vector = "if(mapContains(inputs_vec, {field:String}), inputs_vec, outputs_vec)[{field:String}]"
+    where = "notEmpty(vector)" + (" AND version = {version:String}" if choice.version is not None else "")
+    table = engine.arrow(
+        f"SELECT id, version, weight, sipHash64(id) / exp2(64) AS draw, {vector} AS vector FROM {relation.sql}"
+        f" WHERE {where} ORDER BY {ORDER[choice.pick]} LIMIT {choice.limit:d}",
+        {**relation.params, "field": field, "version": choice.version or ""},
+    )
+    lengths = np.array([len(vector) for vector in table.column("vector").to_pylist()], dtype=np.int64)
+    width = int(np.bincount(lengths).argmax()) if len(lengths) else 0
+    table = table.filter(pa.array(lengths == width)).combine_chunks()
+    chunks = [numpy_of(chunk.flatten()) for chunk in table.column("vector").chunks]
+    values = np.concatenate(chunks).astype(np.float64).reshape(-1, width) if chunks else np.zeros((0, 0))
+    ids, versions = (tuple(table.column(name).to_pylist()) for name in ("id", "version"))
+    return Matrix(ids, versions, (field,) * width, values, _even(table))
+
+
+def _even(table: pa.Table) -> NDArray[np.bool_]:
     weights, draws = (table.column(name).to_numpy() for name in ("weight", "draw"))
     even: NDArray[np.bool_] = draws * weights.max(initial=0.0) < weights
-    return Matrix(ids, versions, tuple(fields), values, even)
+    return even
 
 
 def _fill(values: Floats, at: pa.ListArray, value: pa.ListArray) -> None:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 import detectors
 from core.distribution import Distribution
 from core.errors import ConfigError
-from detectors import DETECTORS, FieldDetector, RowDetector, make
+from detectors import DETECTORS, FieldDetector, JointDetector, RowDetector, StreamDetector, make
 
 MADE = {name: make(name) for name in DETECTORS}
 FIELD = [pytest.param(d, kind, id=f"{n}-{kind}") for n, d in MADE.items() if hasattr(d, "kinds") for kind in d.kinds]
-ROW = [pytest.param(d, id=n) for n, d in MADE.items() if not hasattr(d, "kinds")]
+ROW = [pytest.param(d, id=n) for n, d in MADE.items() if isinstance(d, RowDetector)]
 ALPHAS = st.sampled_from([0.2, 0.05, 0.05 / 30, 1e-6])
 
 cells = st.sampled_from([0.0, 1.0, 2.0, np.inf, -np.inf, np.nan, 1e300, -1e300]) | st.floats(allow_nan=False)
@@ -53,7 +53,8 @@ def test_every_file_is_a_line_in_the_registry_and_every_line_a_file():
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_a_detector_is_of_one_protocol_and_its_example_runs(name):
-    assert isinstance(MADE[name], FieldDetector) != isinstance(MADE[name], RowDetector)
+    protocols = (FieldDetector, RowDetector, JointDetector, StreamDetector)
+    assert sum(isinstance(MADE[name], protocol) for protocol in protocols) == 1
     ran = doctest.testmod(sys.modules[DETECTORS[name].__module__], raise_on_error=False)
     assert ran.attempted > 0 and ran.failed == 0
 

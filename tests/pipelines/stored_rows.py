@@ -24,8 +24,8 @@ def store(
 ) -> None:
     """One prediction each `step` from `start` of the model `m`, received when it happened. None = missing.
 
-    Numbers go to inputs_num and texts to inputs_cat, those named `outputs.…` to the outputs; `constant` sets other
-    columns for all rows.
+    Numbers go to inputs_num, texts to inputs_cat and lists to inputs_vec, those named `outputs.…` to the outputs;
+    `constant` sets other columns for all rows.
     """
     rows = max(len(values) for values in fields.values())
     times = [start + step * n for n in range(rows)]
@@ -45,7 +45,7 @@ def store(
     engine.insert("predictions", pa.table(columns, schema=schema))
 
 
-_MAPS = ("inputs_num", "inputs_cat", "outputs_num", "outputs_cat")
+_MAPS = tuple(f"{role}_{kind}" for role in ("inputs", "outputs") for kind in ("num", "cat", "vec"))
 
 
 def _maps(fields: Mapping[str, Sequence[Any]], rows: int, role: str, kind: str) -> list[list[tuple[str, Any]]]:
@@ -54,7 +54,8 @@ def _maps(fields: Mapping[str, Sequence[Any]], rows: int, role: str, kind: str) 
         for name, values in fields.items()
         if name.startswith("outputs.") == (role == "outputs")
     }
-    return [
-        [(n, v[at]) for n, v in wanted.items() if v[at] is not None and isinstance(v[at], str) == (kind == "cat")]
-        for at in range(rows)
-    ]
+    return [[(n, v[at]) for n, v in wanted.items() if v[at] is not None and _kind(v[at]) == kind] for at in range(rows)]
+
+
+def _kind(value: Any) -> str:
+    return "vec" if isinstance(value, list) else "cat" if isinstance(value, str) else "num"
