@@ -6,7 +6,20 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks import bulk, delivery, ks, log, lookup, pairs, start, tap
+from benchmarks import (
+    bulk,
+    delivery,
+    drift_30d,
+    ks,
+    log,
+    lookup,
+    merged_ks,
+    pairs,
+    profiled_ingest,
+    profiling,
+    start,
+    tap,
+)
 from benchmarks.table import Row, markdown
 
 BENCHMARKS: Mapping[str, Callable[[], list[Row]]] = {
@@ -18,6 +31,10 @@ BENCHMARKS: Mapping[str, Callable[[], list[Row]]] = {
     "delivery": delivery.run,
     "ks": ks.run,
     "lookup": lookup.run,
+    "profiling": profiling.run,
+    "merged_ks": merged_ks.run,
+    "drift_30d": drift_30d.run,
+    "profiled_ingest": profiled_ingest.run,
 }
 
 

@@ -13,7 +13,7 @@ FEWEST_ROWS = 10
 _MOST_TIMES = 20
 # Beyond this many deviations more makes no difference: one row must not outweigh all others.
 _FARTHEST = 10.0
-_LARGEST = 1e150  # its square is a number still
+_LARGEST, _SMALLEST = 1e150, 1e-150  # their squares are numbers still
 
 
 class Samples(NamedTuple):
@@ -38,7 +38,7 @@ def sampled(
             return f"the {name} has {len(side)} rows, fewer than the {fewest} needed"
     limit = min(most_rows, _MOST_TIMES * min(map(len, rows)))
     chosen = [np.random.default_rng(seed).permutation(len(side))[:limit] for side in rows]
-    one, other = (np.clip(side[at], -_LARGEST, _LARGEST) for side, at in zip(rows, chosen, strict=True))
+    one, other = (_squarable(side[at]) for side, at in zip(rows, chosen, strict=True))
     if not varies(np.vstack([one, other])).any():
         return "every field is constant or missing, the same in reference and window"
     return Samples(one, other, np.arange(rows[0].shape[1]) if fields is None else fields)
@@ -80,6 +80,12 @@ def shares(lost: Floats) -> Floats:
     positive = np.maximum(lost, 0.0)
     total = float(positive.sum())
     return positive / total if total > 0 else np.zeros(len(lost))
+
+
+def _squarable(rows: Floats) -> Floats:
+    """Without numbers whose square is none, or 0 though they are not."""
+    clipped = np.clip(rows, -_LARGEST, _LARGEST)
+    return np.where(np.abs(clipped) < _SMALLEST, 0.0, clipped)
 
 
 def _filled(column: Floats, gap: Bools) -> Floats:

@@ -1,25 +1,28 @@
 """The states of hours from those of minutes, and of days from those of hours."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from core.records import ModelKey
 from storage.engine import Engine
 from storage.profiles import states
-from storage.profiles.grains import CATEGORY_BYTES, DAY, HOUR, MINUTE, MOST_CATEGORIES, Grain
-from storage.profiles.merge import Moments, added, merged, moments, most_frequent, order_statistics
-from storage.profiles.states import Group, States
+from storage.profiles.coarser_states import KEYS, State, coarser_state
+from storage.profiles.grains import DAY, HOUR, MINUTE, Grain
 from storage.profiles.tally import seconds
 
 # Values of states held in memory at once.
 MOST_VALUES = 5_000_000
 
-_KEYS = ("version", "segment", "role", "kind", "field")
-_NEWEST = "SELECT start, max(revision) FROM {table} WHERE role = '' AND {where} GROUP BY start"
+_SECOND = timedelta(seconds=1)
+_TYPES = {
+    "start": pa.timestamp("s", tz="UTC"),
+    "values": pa.list_(pa.float64()),
+    "counts": pa.list_(pa.float64()),
+    "categories": pa.list_(pa.string()),
+}
 
 
 class Stretch(NamedTuple):
@@ -67,118 +70,100 @@ def stale(engine: Engine, step: Step, among: Among) -> list[Stretch]:
         f" FROM ({below}) GROUP BY namespace, model, stretch) AS below LEFT JOIN"
         " (SELECT namespace, model, start AS stretch, max(revision) AS made, argMax(content, revision) AS made_of"
         f" FROM {step.grain.table} WHERE {where} GROUP BY namespace, model, stretch) AS above"
-        " USING (namespace, model, stretch) WHERE content != made_of ORDER BY stretch DESC, namespace, model",
+        " USING (namespace, model, stretch) WHERE content != made_of ORDER BY namespace, model, stretch DESC",
         {"first": seconds(first), "end": seconds(end), **(among.model._asdict() if among.model else {})},
     )
     return [Stretch(ModelKey(r["namespace"], r["model"]), r["at"], r["revision"], r["content"]) for r in rows]
 
 
-def make_stretch(engine: Engine, step: Step, stretch: Stretch) -> None:
-    """Insert the states of one hour or day, those of whole rows last."""
-    where = "namespace = {namespace:String} AND model = {model:String}"
-    where += " AND start >= {first:DateTime('UTC')} AND start < {end:DateTime('UTC')}"
-    newest = _NEWEST.format(table=step.below.table, where=where)
-    where += f" AND (start, revision) IN ({newest})"
-    params = {
-        **stretch.model._asdict(),
-        "first": seconds(stretch.start),
-        "end": seconds(stretch.start + step.grain.length),
-    }
-    for piece in range(pieces := _pieces(engine, step, where, params)):
-        mine = f"{where} AND cityHash64(field) % {pieces:d} = {piece:d}"
-        order = f"ORDER BY {', '.join(_KEYS)}, weight, start"
-        columns = f"{', '.join(_KEYS)}, missing, different, mean, variance, min, max, {states.COLUMNS}"
-        sql = f"SELECT {columns} FROM {step.below.table} WHERE role != '' AND {mine} {order}"
-        found, groups = states.read(engine, (*_KEYS, "weight"), sql, params)
-        _insert(engine, step, stretch, [_state(found, group, step) for group in groups])
-    made = {"at": seconds(stretch.start), "revision": stretch.revision, "content": stretch.content}
-    engine.command(_rows(step, where), {**params, **made})
+def make_stretches(engine: Engine, step: Step, stretches: Sequence[Stretch]) -> None:
+    """Insert the states of hours or days of one model, those of whole rows last."""
+    for some in _packs(engine, step, stretches):
+        params = _params(step, [stretch for stretch, _ in some])
+        pieces = -(-sum(values for _, values in some) // MOST_VALUES)
+        for piece in range(pieces):
+            mine = f"{_newest(step)} AND role != '' AND cityHash64(field) % {pieces:d} = {piece:d}"
+            named = f"{_start_of(step)} AS stretch, toInt64(toUnixTimestamp(start)) AS at, {', '.join(KEYS)}"
+            columns = f"{named}, missing, different, mean, variance, min, max, {states.COLUMNS}"
+            selected = states.Select(f"SELECT {columns} FROM {step.below.table} WHERE {mine}", params)
+            keys = ("stretch", *KEYS, "weight")
+            found, groups = states.read(engine, (*keys, "at"), len(keys), selected)
+            made = [(int(group.key[0]), coarser_state(found, group, step.grain)) for group in groups]
+            _insert(engine, step, {int(s.start.timestamp()): s for s, _ in some}, made)
+        engine.command(_rows(step), params)
 
 
-def _pieces(engine: Engine, step: Step, where: str, params: dict[str, Any]) -> int:
-    sql = f"SELECT sum(length(values) + length(categories)) AS n FROM {step.below.table} WHERE {where}"
-    (row,) = engine.rows(sql, params)
-    return -(-int(row["n"]) // MOST_VALUES)
+def _packs(engine: Engine, step: Step, stretches: Sequence[Stretch]) -> Iterator[list[tuple[Stretch, int]]]:
+    """Of as many values as may be in memory, unless one alone has more; with their numbers."""
+    rows = engine.rows(
+        f"SELECT {_start_of(step)} AS stretch, sum(length(values) + length(categories)) AS held"
+        f" FROM {step.below.table} WHERE {_newest(step)} GROUP BY stretch",
+        _params(step, stretches),
+    )
+    held = {row["stretch"]: row["held"] for row in rows}
+    pack: list[tuple[Stretch, int]] = []
+    for stretch in stretches:
+        values = held.get(int(stretch.start.timestamp()), 0)
+        if pack and sum(n for _, n in pack) + values > MOST_VALUES:
+            yield pack
+            pack = []
+        pack.append((stretch, values))
+    yield pack
 
 
-def _state(found: States, group: Group, step: Step) -> dict[str, Any]:
-    rows, errors = (found.column(name, group).astype(np.float64) for name in ("rows", "error"))
-    *key, weight = group.key
-    state: dict[str, Any] = {
-        **dict(zip(_KEYS, key, strict=True)),
-        "weight": weight,
-        "rows": int(rows.sum()),
-        "missing": int(found.column("missing", group).sum()),
-        "different": int(found.column("different", group).max()),
-        **dict.fromkeys(("mean", "variance", "min", "max"), np.nan),
-        **dict.fromkeys(("values", "categories", "counts"), ()),
-        "rest": 0,
-        "error": float(errors @ rows / rows.sum()),
-    }
-    return _categories(state, found, group, step) if state["kind"] == "cat" else _numbers(state, found, group, step)
+def _start_of(step: Step) -> str:
+    """Of the hour or day that a state below belongs to, in seconds."""
+    return f"toInt64(intDiv(toUnixTimestamp(start), {step.grain.length // _SECOND}) * {step.grain.length // _SECOND})"
 
 
-def _numbers(state: dict[str, Any], found: States, group: Group, step: Step) -> dict[str, Any]:
-    values, counts, _ = found.numbers(group)
-    known = merged(values, counts)
-    kept, each = order_statistics(known, step.grain.values)
-    names = ("rows", "mean", "variance", "min", "max")
-    columns = zip(*(found.column(name, group).tolist() for name in names), strict=True)
-    together = moments([Moments(*numbers) for numbers in columns])
+def _newest(step: Step) -> str:
+    """The condition on the states below that count."""
+    model = "namespace = {namespace:String} AND model = {model:String}"
+    span = "start >= {first:DateTime('UTC')} AND start < {end:DateTime('UTC')}"
+    where = f"{model} AND {span} AND {_start_of(step)} IN {{stretches:Array(Int64)}}"
+    newest = f"SELECT start, max(revision) FROM {step.below.table} WHERE role = '' AND {where} GROUP BY start"
+    return f"{where} AND (start, revision) IN ({newest})"
+
+
+def _params(step: Step, stretches: Sequence[Stretch]) -> dict[str, Any]:
+    starts = [stretch.start for stretch in stretches]
     return {
-        **state,
-        "mean": together.mean,
-        "variance": together.variance,
-        "min": together.low,
-        "max": together.high,
-        "different": max(state["different"], len(known.values)),
-        "values": kept,
-        "counts": () if each is None else each,
-        "error": state["error"] + (step.grain.error if each is None else 0.0),
+        **stretches[0].model._asdict(),
+        "first": seconds(min(starts)),
+        "end": seconds(max(starts) + step.grain.length),
+        "stretches": [int(start.timestamp()) for start in starts],
+        "revisions": [stretch.revision for stretch in stretches],
+        "contents": [stretch.content for stretch in stretches],
     }
 
 
-def _categories(state: dict[str, Any], found: States, group: Group, step: Step) -> dict[str, Any]:
-    counts = added((name, count) for name, count, _ in found.categories(group))
-    kept = most_frequent(counts, MOST_CATEGORIES[step.grain], CATEGORY_BYTES[step.grain])
-    each = [counts[name] for name in kept]
-    rest = state["rows"] - int(sum(each))
-    different = max(state["different"], len(counts))
-    return {
-        **state,
-        "different": different,
-        "categories": kept,
-        "counts": each,
-        "rest": rest,
-        "error": rest / state["rows"],
-    }
-
-
-_TYPES = {
-    "start": pa.timestamp("s", tz="UTC"),
-    "values": pa.list_(pa.float64()),
-    "counts": pa.list_(pa.float64()),
-    "categories": pa.list_(pa.string()),
-}
-
-
-def _insert(engine: Engine, step: Step, stretch: Stretch, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
+def _insert(engine: Engine, step: Step, stretches: Mapping[int, Stretch], made: Sequence[tuple[int, State]]) -> None:
+    if not made:
         return
-    same = {**stretch.model._asdict(), "start": stretch.start, "revision": stretch.revision}
-    columns = {name: [value] * len(rows) for name, value in same.items()}
-    columns |= {name: [row[name] for row in rows] for name in rows[0]}
+    of = [stretches[start] for start, _ in made]
+    columns: dict[str, list[Any]] = {
+        "namespace": [stretch.model.namespace for stretch in of],
+        "model": [stretch.model.model for stretch in of],
+        "start": [stretch.start for stretch in of],
+        "revision": [stretch.revision for stretch in of],
+    }
+    columns |= {name: [state[name] for _, state in made] for name in made[0][1]}
     arrays = {name: pa.array(column, _TYPES.get(name)) for name, column in columns.items()}
     engine.insert(step.grain.table, pa.table(arrays))
 
 
-def _rows(step: Step, where: str) -> str:
+def _rows(step: Step) -> str:
     """INSERT of the rows of each version, segment and weight; segments are kept when they are all the time."""
     columns = "namespace, model, start, revision, content, version, segment, weight, rows, missing, segments"
-    newest = f"role = '' AND {where}"
-    kept = f"SELECT groupArrayIntersect(segments) FROM {step.below.table} WHERE {newest}"
+    below = f"{step.below.table} WHERE role = '' AND {_newest(step)}"
+    kept = f"SELECT {_start_of(step)} AS stretch, groupArrayIntersect(segments) AS kept FROM {below} GROUP BY stretch"
+    rows = (
+        f"SELECT {_start_of(step)} AS stretch, version, segment, weight, sum(rows) AS held, sum(missing) AS failed"
+        f" FROM {below} GROUP BY stretch, version, segment, weight"
+    )
+    at = "indexOf({stretches:Array(Int64)}, stretch)"
     return (
-        f"INSERT INTO {step.grain.table} ({columns}) SELECT namespace, model, {{at:DateTime('UTC')}},"
-        f" {{revision:UInt64}}, {{content:UInt64}}, version, segment, weight, sum(rows), sum(missing), ({kept})"
-        f" FROM {step.below.table} WHERE {newest} GROUP BY namespace, model, version, segment, weight"
+        f"INSERT INTO {step.grain.table} ({columns}) SELECT {{namespace:String}}, {{model:String}},"
+        f" toDateTime(stretch), {{revisions:Array(UInt64)}}[{at}], {{contents:Array(UInt64)}}[{at}], version,"
+        f" segment, weight, held, failed, kept FROM ({rows}) AS rows ANY LEFT JOIN ({kept}) AS kept USING (stretch)"
     )

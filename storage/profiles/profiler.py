@@ -1,7 +1,7 @@
 """Keeps the profiles in step with `predictions`, a bounded piece of work at a time."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -13,21 +13,23 @@ from core.records import ModelKey
 from core.times import to_micros
 from storage.engine import Engine
 from storage.profiles.arrivals import Arrivals, Minute
-from storage.profiles.coarser import STEPS, Among, Step, make_stretch, stale
+from storage.profiles.coarser import STEPS, Among, Step, make_stretches, stale
 from storage.profiles.cover import days_ago
 from storage.profiles.grains import DAY, HOUR, KEPT_DAYS, MINUTE
-from storage.profiles.minutes import Making, make
+from storage.profiles.minutes import Making, make, pieces
 from storage.profiles.tally import Batch, Tally, newest_revision, tallies
 from storage.profiles.waiting import SETTLE, Waiting, days, with_neighbours
 
-# Values that one statement holds in memory: 160 MB of float64, sorted in place.
-MOST_CELLS = 20_000_000
-# What one call may work through: about two seconds of two cores.
-CELLS_AT_ONCE = 20_000_000
+# What one call may work through, and at least one piece of work: about half a second of two cores in each round, which
+# leaves the store most of the time, and two when a window waits for it.
+CELLS_AT_ONCE = 5_000_000
+CELLS_WAITED_FOR = 20_000_000
 # Rows hashed at once to see which minutes have changed, and minutes asked for before anything is known of their rows.
 ROWS_AT_ONCE = 2_000_000
 FIRST_MINUTES = 8
 MOST_MINUTES = 240
+# What naming them all may take: parameters of statements go in the head of a call, which servers limit.
+MOST_TEXT = 20_000
 # Minutes known to wait; older partitions are looked at when there are fewer.
 MOST_WAITING = 20_000
 # Hours and days made in one call, and how far back a start looks for those that are missing.
@@ -62,6 +64,8 @@ class Profiler:
         self._engine, self._tags, self._kept = engine, tags, kept
         self._waiting = Waiting()
         self.looked_at = 0  # minutes so far, changed or not
+        self._ready_at: dict[tuple[ModelKey, Window], int] = {}  # what `looked_at` was then
+        self._touched: dict[tuple[ModelKey, datetime], set[datetime]] = {}  # hours of each day whose minutes changed
         self._batch_minutes = FIRST_MINUTES
         self._hour: datetime | None = None  # up to which hours and days have been looked for
 
@@ -76,7 +80,7 @@ class Profiler:
     def keep_up(self, now: datetime) -> Progress:
         """Do what is due, or a bounded part of it."""
         self._notice(now)
-        progress = self._profile(self._waiting.settled(now), now)
+        progress = self._profile(self._waiting.settled(now), now, CELLS_AT_ONCE)
         self._turn_of_the_hour(now)
         for day, block in self._waiting.progress().items():
             self._arrivals.note(day, block)
@@ -88,10 +92,12 @@ class Profiler:
         for day, block in self._arrivals.partitions().items():
             if day in touched:
                 self._take(day, block, now)
-        self._profile(self._waiting.inside(model, window), now)
+        self._profile(self._waiting.inside(model, window), now, CELLS_WAITED_FOR)
         if self._waiting.inside(model, window):
             return False
-        self._remake(Among(window.start, window.end, model), now)
+        if self._ready_at.get((model, window)) != self.looked_at:
+            self._remake(Among(window.start, window.end, model), now)
+            self._ready_at = {**self._ready_at, (model, window): self.looked_at} if len(self._ready_at) < 64 else {}
         return True
 
     def _notice(self, now: datetime) -> None:
@@ -108,7 +114,7 @@ class Profiler:
         minutes = [one for minute in minutes for one in with_neighbours(minute, since)]
         self._waiting.add(day, minutes, self._arrivals.known(day), now)
 
-    def _profile(self, minutes: Sequence[Minute], now: datetime) -> Progress:
+    def _profile(self, minutes: Sequence[Minute], now: datetime, most_cells: int) -> Progress:
         """Those first in the list, until so many values have been worked through."""
         cells, changed = 0, []
         for some, tags in self._batches(minutes):
@@ -128,7 +134,7 @@ class Profiler:
             cells += sum(sum(tally.cells) for tally in fresh)
             rows = sum(tally.rows for tally in found)
             self._batch_minutes = max(1, min(2 * len(some), MOST_MINUTES, ROWS_AT_ONCE * len(some) // max(rows, 1)))
-            if cells + rows > CELLS_AT_ONCE:
+            if cells + rows > most_cells:
                 break
         self._remake_around(changed, now)
         return Progress(cells, len(changed))
@@ -142,7 +148,9 @@ class Profiler:
         for (_, tags), members in groupby(sorted(minutes, key=alike), key=alike):
             same = list(members)
             while same:
-                some, same = same[: self._batch_minutes], same[self._batch_minutes :]
+                names = max(len(minute.model.namespace) + len(minute.model.model) for minute in same)
+                count = max(1, min(self._batch_minutes, MOST_TEXT // (60 + names)))
+                some, same = same[:count], same[count:]
                 yield some, tags
 
     def _make(self, fresh: Sequence[Tally], tags: tuple[str, ...], now: datetime) -> None:
@@ -150,21 +158,27 @@ class Profiler:
         if not fresh:
             return
         self._revision = max(to_micros(now), self._revision + 1, max(tally.revision for tally in fresh) + 1)
-        for some in _pieces(fresh):
-            make(self._engine, Making(Batch([t.minute for t in some], tags), self._revision, some), MOST_CELLS)
+        for some in pieces(fresh):
+            make(self._engine, Making(Batch([t.minute for t in some], tags), self._revision, some))
 
     def _remake_around(self, changed: Sequence[Minute], now: datetime) -> None:
-        """The hours and days of minutes that rows came to late."""
-        for (model, day), minutes in groupby(sorted(changed), key=lambda one: (one.model, DAY.floor(one.start))):
-            starts = [minute.start for minute in minutes]
-            end = min(day + DAY.length, HOUR.floor(now - SETTLE))
-            old = starts[0] < days_ago(now, self._kept).get(MINUTE, starts[0])
-            # Of an old day other hours may have lost some of their minutes: only those touched have all of them.
-            hours = sorted({HOUR.floor(start) for start in starts}) if old else [day]
-            for hour in hours:
-                until = min(hour + HOUR.length, end) if old else end
-                self._remake_one(STEPS[0], Among(hour, until, model))
-            self._remake_one(STEPS[1], Among(day, end, model))
+        """The hours and days of minutes that rows came to late; of a day gone by once nothing of it waits."""
+        for minute in changed:
+            hours = self._touched.setdefault((minute.model, DAY.floor(minute.start)), set())
+            hours.add(HOUR.floor(minute.start))
+        for (model, day), hours in list(self._touched.items()):
+            over = day + DAY.length <= now
+            if not (over and self._waiting.inside(model, Window(day, day + DAY.length))):
+                self._remake_day(model, day, hours, now)
+                del self._touched[model, day]
+
+    def _remake_day(self, model: ModelKey, day: datetime, hours: Iterable[datetime], now: datetime) -> None:
+        end = min(day + DAY.length, HOUR.floor(now - SETTLE))
+        # Of an old day other hours may have lost some of their minutes: only those touched have all of them.
+        old = day < days_ago(now, self._kept).get(MINUTE, day)
+        for start in sorted(hours) if old else [day]:
+            self._remake_one(STEPS[0], Among(start, min(start + HOUR.length, end) if old else end, model))
+        self._remake_one(STEPS[1], Among(day, end, model))
 
     def _turn_of_the_hour(self, now: datetime) -> None:
         """Hours and days that are over, of all models; at the start those that a kill may have left out too."""
@@ -182,20 +196,6 @@ class Profiler:
 
     def _remake_one(self, step: Step, among: Among, most: int | None = None) -> bool:
         stretches = stale(self._engine, step, among)
-        for stretch in stretches[:most]:
-            make_stretch(self._engine, step, stretch)
+        for _, some in groupby(stretches[:most], key=lambda one: (one.model, DAY.floor(one.start))):
+            make_stretches(self._engine, step, list(some))
         return most is None or len(stretches) <= most
-
-
-def _pieces(fresh: Sequence[Tally]) -> Iterator[list[Tally]]:
-    """Of the same segments, and of no more values than one statement should have, unless one minute has more."""
-    for _, members in groupby(sorted(fresh, key=lambda t: t.kept), key=lambda t: t.kept):
-        some: list[Tally] = []
-        cells = 0
-        for tally in members:
-            cells += sum(tally.cells)
-            if some and cells > MOST_CELLS:
-                yield some
-                some, cells = [], sum(tally.cells)
-            some.append(tally)
-        yield some

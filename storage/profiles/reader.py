@@ -8,9 +8,10 @@ from storage.cache import DirectReader
 from storage.engine import Engine
 from storage.profiles import window
 from storage.profiles.cover import Cover, cover
+from storage.profiles.edges import add_parts, add_totals
 from storage.profiles.grains import Grain
 from storage.profiles.window import Asked
-from storage.relations import Relation
+from storage.relations import Relation, as_reference, of_window
 from storage.windows import Field, Part, Totals
 
 # Categories that the states do not keep are told apart by nobody: where they are more of the rows, rows are counted.
@@ -29,9 +30,10 @@ class ProfileReader:
         self._rows = DirectReader(engine)
 
     def totals(self, relation: Relation, segment: str) -> list[Totals]:
-        if found := self._cover(relation, segment):
-            return window.totals(self._engine, found, relation, segment)
-        return self._rows.totals(relation, segment)
+        if (found := self._cover(relation, segment)) is None:
+            return self._rows.totals(relation, segment)
+        edges = [self._rows.totals(edge, segment) for edge in _edges(found, relation)]
+        return add_totals([window.totals(self._engine, found, relation, segment), *edges])
 
     def parts(
         self, relation: Relation, totals: Sequence[Totals], segment: str, only: Sequence[str] | None
@@ -40,12 +42,19 @@ class ProfileReader:
         if found is None:
             return self._rows.parts(relation, totals, segment, only)
         parts = window.parts(self._engine, found, Asked(relation, totals, segment, only))
+        for edge in _edges(found, relation):
+            rows = self._rows.parts(edge, self._rows.totals(edge, segment), segment, only)
+            parts = add_parts(totals, parts, rows)
         return self._many_categories_counted(relation, segment, parts)
 
     def listing(self, relation: Relation, segment: str) -> dict[tuple[str, str], set[Field]]:
-        if found := self._cover(relation, segment):
-            return window.listing(self._engine, found, relation, segment)
-        return self._rows.listing(relation, segment)
+        if (found := self._cover(relation, segment)) is None:
+            return self._rows.listing(relation, segment)
+        fields = window.listing(self._engine, found, relation, segment)
+        for edge in _edges(found, relation):
+            for key, more in self._rows.listing(edge, segment).items():
+                fields[key] = fields.get(key, set()) | more
+        return fields
 
     def _cover(self, relation: Relation, segment: str) -> Cover | None:
         """None: this is for rows."""
@@ -68,6 +77,13 @@ class ProfileReader:
         counted = self._rows.parts(relation, self._rows.totals(relation, segment), segment, names)
         by_key = {(part.version, part.segment): part for part in counted if part.rows}
         return [_with(part, by_key.get((part.version, part.segment)), many) for part in parts]
+
+
+def _edges(found: Cover, relation: Relation) -> list[Relation]:
+    """Their rows, all versions as one where those of `relation` are."""
+    edges = [of_window(found.model, edge) for edge in found.edges]
+    apart = relation.stretch is None or relation.stretch.apart
+    return edges if apart else [as_reference(edge) for edge in edges]
 
 
 def _with(part: Part, counted: Part | None, fields: set[Field]) -> Part:

@@ -34,20 +34,13 @@ class Batch:
     def where(self) -> str:
         """A condition on `predictions`."""
         names = "namespace IN {namespaces:Array(String)} AND model IN {models:Array(String)}"
-        if len(self._models()) == 1:
+        if self.one_model:
             names = "namespace = {namespaces:Array(String)}[1] AND model = {models:Array(String)}[1]"
         exactly = "toStartOfMinute(time) IN {starts:Array(DateTime('UTC'))}"
-        if len(self._models()) > 1:
+        if not self.one_model:
             exactly = f"(namespace, model, toStartOfMinute(time)) IN {{minutes:{MINUTES}}}"
         span = "time >= {first:DateTime64(6, 'UTC')} AND time < {end:DateTime64(6, 'UTC')}"
         return f"{names} AND {span} AND {exactly}"
-
-    @property
-    def names(self) -> tuple[str, str]:
-        """Namespace and model as SQL; a constant is no key to group by."""
-        if len(self._models()) == 1:
-            return "{namespaces:Array(String)}[1]", "{models:Array(String)}[1]"
-        return "namespace", "model"
 
     @property
     def params(self) -> dict[str, Any]:
@@ -62,13 +55,17 @@ class Batch:
             "keys": list(self.keys),
         }
 
-    def _models(self) -> set[ModelKey]:
-        return {minute.model for minute in self.minutes}
+    @property
+    def one_model(self) -> bool:
+        return len({minute.model for minute in self.minutes}) == 1
 
 
 @dataclass(frozen=True)
 class Tally:
-    """A minute's rows. `cells`: values in each of PREDICTION_MAPS. `revision`: of its states, 0 when it has none."""
+    """A minute's rows. `cells`: values in each of PREDICTION_MAPS. `revision`: of its states, 0 when it has none.
+
+    `apart`: they are of more than one version or weight.
+    """
 
     minute: Minute
     rows: int
@@ -77,6 +74,7 @@ class Tally:
     kept: tuple[str, ...]
     revision: int
     known: bool
+    apart: bool
 
 
 def tallies(engine: Engine, batch: Batch) -> list[Tally]:
@@ -87,7 +85,7 @@ def tallies(engine: Engine, batch: Batch) -> list[Tally]:
     counted = ", ".join(f"uniqUpTo({MOST_SEGMENTS})({tag})" for tag in tags.split(", ") if tag)
     found = engine.rows(
         "SELECT namespace, model, toDateTime64(toStartOfMinute(time), 6, 'UTC') AS start, count() AS rows,"
-        f" [{cells}] AS cells, sum(sipHash64({hashed})) AS content,"
+        f" [{cells}] AS cells, sum(cityHash64({hashed})) AS content,"
         f" uniqUpTo({MOST_VERSIONS})(version, weight) AS versions, [{counted}]::Array(UInt64) AS segments"
         f" FROM predictions FINAL WHERE {batch.where}"
         " GROUP BY namespace, model, start ORDER BY start, namespace, model",
@@ -115,7 +113,8 @@ def _tally(row: Mapping[str, Any], keys: Sequence[str], stored: Mapping[Minute, 
     few = row["versions"] <= MOST_VERSIONS
     kept = ["", *(k for k, n in zip(keys, row["segments"], strict=True) if n <= MOST_SEGMENTS)] if few else []
     known = revision > 0 and content == row["content"]
-    return Tally(minute, row["rows"], tuple(row["cells"]), row["content"], tuple(kept), revision, known)
+    apart = row["versions"] > 1
+    return Tally(minute, row["rows"], tuple(row["cells"]), row["content"], tuple(kept), revision, known, apart)
 
 
 def seconds(moment: datetime) -> str:

@@ -1,6 +1,7 @@
 """What `storage.windows` reads from rows, merged from the states that cover a window."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from storage.relations import PREDICTION_MAPS, FieldMap, Relation
 from storage.windows import MOST_PARTS, Field, Part, Totals, field_of
 
 Key = tuple[str, str]  # version and segment
+
+THREADS = 2  # numpy sorts without the interpreter's lock
 
 _MAPS: dict[tuple[str, str], FieldMap] = {(source.role, source.kind): source for source in PREDICTION_MAPS}
 _KEYS = ("position", "field", "of_version", "segment", "role", "kind")
@@ -37,7 +40,7 @@ def totals(engine: Engine, found: Cover, relation: Relation, segment: str) -> li
         return []
     columns = f"{_version(relation)}, segment, start, version, weight, rows, missing"
     rows = engine.rows(
-        f"SELECT of_version, segment, weight, rows, missing FROM ({found.select(columns, _rows_of(segment))})"
+        f"SELECT of_version, segment, weight, rows, missing FROM ({found.select(lambda _: columns, _rows_of(segment))})"
         " ORDER BY of_version, segment, start, version, weight",
         {**found.params, "key": segment},
     )
@@ -54,7 +57,7 @@ def listing(engine: Engine, found: Cover, relation: Relation, segment: str) -> d
     columns = f"{_version(relation)}, segment, role, kind, field, {_POSITION}"
     rows = engine.rows(
         f"SELECT DISTINCT of_version, segment, role, kind, field, position FROM"
-        f" ({found.select(columns, _fields_of(segment))}) ORDER BY position",
+        f" ({found.select(lambda _: columns, _fields_of(segment))}) ORDER BY position",
         {**found.params, "key": segment},
     )
     fields: dict[Key, set[Field]] = {}
@@ -70,11 +73,16 @@ def parts(engine: Engine, found: Cover, asked: Asked) -> list[Part]:
     by_part: dict[Key, dict[Field, Distribution]] = {(p.version, p.segment): {} for p in asked.totals}
     by_key = {(part.version, part.segment): part for part in asked.totals}
     inputs: set[str] = set()
+    wanted = []
     for state, group in _states(engine, found, asked):
         _, name, version, segment, role, kind = group.key
         field = field_of(source := _MAPS[role, kind], name, inputs)
         if part := by_key.get((version, segment)):
-            by_part[version, segment][field] = _distribution(source, part, state, group)
+            wanted.append((part, field, (source, part, state, group)))
+    with ThreadPoolExecutor(THREADS) as threads:
+        merged_ones = threads.map(lambda each: _distribution(*each[2]), wanted)
+        for (part, field, _), distribution in zip(wanted, merged_ones, strict=True):
+            by_part[part.version, part.segment][field] = distribution
     return [Part(p.version, p.segment, p.rows, by_part[p.version, p.segment]) for p in asked.totals]
 
 
@@ -83,11 +91,13 @@ def _states(engine: Engine, found: Cover, asked: Asked) -> Iterator[tuple[States
         return
     where = _fields_of(asked.segment)
     where += " AND field IN {only:Array(String)}" if asked.only is not None else ""
-    columns = f"{_version(asked.relation)}, version, segment, role, kind, field, start, {_POSITION}, {states.COLUMNS}"
-    keys = ", ".join(_KEYS)
-    sql = f"SELECT {keys}, {states.NAMES} FROM ({found.select(columns, where)}) ORDER BY {keys}, start, version, weight"
+    plain = (*_KEYS, "at", "version")
+    at = "toInt64(toUnixTimestamp(start)) AS at"
+    named = f"{_version(asked.relation)}, version, segment, role, kind, field, {at}, {_POSITION}"
+    selected = found.select(lambda most: f"{named}, {states.thinned(most)}", where)
     params = {**found.params, "key": asked.segment, "only": list(asked.only or ())}
-    read, groups = states.read(engine, _KEYS, sql, params)
+    sql = f"SELECT {', '.join(plain)}, {states.THINNED} FROM ({selected})"
+    read, groups = states.read(engine, (*plain, "weight"), len(_KEYS), states.Select(sql, params))
     yield from ((read, group) for group in groups)
 
 
@@ -140,10 +150,11 @@ def _total(key: Key, rows: Sequence[dict[str, Any]], cells: dict[FieldMap, int])
 
 
 def _cells(engine: Engine, found: Cover, relation: Relation, segment: str) -> dict[Key, dict[FieldMap, int]]:
-    columns = f"{_version(relation)}, segment, role, kind, length(values) + length(categories) AS held"
+    named = f"{_version(relation)}, segment, role, kind"
+    selected = found.select(lambda most: f"{named}, {states.held(most)} AS held", _fields_of(segment))
     rows = engine.rows(
-        f"SELECT of_version, segment, role, kind, sum(held) AS cells FROM"
-        f" ({found.select(columns, _fields_of(segment))}) GROUP BY of_version, segment, role, kind",
+        f"SELECT of_version, segment, role, kind, sum(held) AS cells FROM ({selected})"
+        " GROUP BY of_version, segment, role, kind",
         {**found.params, "key": segment},
     )
     cells: dict[Key, dict[FieldMap, int]] = {}

@@ -52,6 +52,14 @@ def test_any_rows_are_compared_consistently_and_twice_alike(detector):
     law()
 
 
+@pytest.mark.parametrize("detector", LIGHT)
+def test_numbers_too_small_for_their_square_to_be_one_are_nothing(detector):
+    zeros, small = np.zeros((60, 2)), np.zeros((60, 2))
+    small[::4, 1] = 1e-300
+    for pair in ((zeros, small), (small, zeros)):
+        assert "constant" in detector.compare_rows(*pair, 0.05).verdict.reason
+
+
 @pytest.mark.parametrize("detector", ALL)
 def test_a_reference_against_itself_never_fires(detector):
     for table in (rows(300), np.round(rows(300) / 3), np.where(rows(300) > 302, np.nan, rows(300))):

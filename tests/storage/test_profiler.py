@@ -49,7 +49,7 @@ def rows(engine: Engine) -> Iterator[pa.Table]:
     return many
 
 
-@settings(deadline=None, max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6), pieces=st.integers(1, 5))
 def test_back_fill_and_live_give_the_same_states_to_the_bit(
     engine: Engine, rows: pa.Table, seed: int, pieces: int

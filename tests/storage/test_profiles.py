@@ -183,7 +183,7 @@ def test_days_are_merged_like_their_minutes_and_the_same_window_gives_the_same_b
     first = told(merged(engine, window))
     whole = Window(window.start, window.start + DAY)
     (part,), (rows,) = merged(engine, whole), counted(engine, whole)
-    assert len(part.fields[A].values) == DAYS.values and part.fields[A].merged_error == pytest.approx(0.5 / 1024 * 1.0)
+    assert len(part.fields[A].values) == DAYS.values and part.fields[A].merged_error == pytest.approx(0.5 / 512)
     assert largest_difference(part.fields[A], rows.fields[A]) < part.fields[A].merged_error
     for table in ("minute", "hour", "day", "progress"):
         name = "profile_progress" if table == "progress" else f"profiles_{table}"
@@ -203,6 +203,39 @@ def test_what_is_no_longer_kept_and_what_is_no_time_window_is_read_from_rows(eng
         (part,) = reader.parts(relation, reader.totals(relation, ""), "", None)
         assert part.rows == expected and part.fields[A].merged_error is None
         assert reader.listing(relation, "") == {("", ""): {A}}
+
+
+def test_the_old_edge_of_a_long_window_is_counted_where_its_minutes_are_no_longer_kept(engine: Engine) -> None:
+    mixed(engine, 0.0, start=NOON + HOUR - 5 * MINUTE, weight=[1.0, 4.0] * 300)
+    without_nan(engine)
+    window = Window(NOON + HOUR - 5 * MINUTE, NOON + 2 * HOUR)
+    for relation in (of_window(MODEL, window), as_reference(of_window(MODEL, window))):
+        for segment in ("", "country"):
+            known = merged(engine, relation, segment)
+            reader = ProfileReader(engine, lambda: {MINUTES: window.start + MINUTE})
+            found = reader.parts(relation, totals := reader.totals(relation, segment), segment, None)
+            assert [total.rows for total in totals] == [part.rows for part in known]
+            assert reader.listing(relation, segment) == {(p.version, p.segment): set(p.fields) for p in known}
+            for mine, theirs in zip(found, known, strict=True):
+                assert [row[:5] for row in told([mine])] == [row[:5] for row in told([theirs])]
+                for field, one in theirs.fields.items():
+                    other = mine.fields[field]
+                    assert other.counts == pytest.approx(one.counts) and other.squares == pytest.approx(one.squares)
+                    assert (other.missing, other.effective_rows) == pytest.approx((one.missing, one.effective_rows))
+    engine.command("TRUNCATE TABLE predictions")
+    (part,) = reader.parts(of_window(MODEL, window), reader.totals(of_window(MODEL, window), ""), "", None)
+    assert part.rows == 300  # the edge is gone with its rows
+
+
+def test_edges_of_a_long_window_are_merged_from_few_values_within_its_error(engine: Engine) -> None:
+    values = np.random.default_rng(6).normal(size=60 * 400)
+    store(engine, HOUR / 12000, NOON, **numbers(a=values.tolist()))
+    engine.command("INSERT INTO predictions SELECT * REPLACE (time + INTERVAL 2 HOUR AS time) FROM predictions")
+    window = Window(NOON + HOUR - MINUTE, NOON + 4 * HOUR)
+    (ours,), (rows,) = merged(engine, window), counted(engine, window)
+    found = ours.fields[A]
+    assert largest_difference(found, rows.fields[A]) < found.merged_error < 0.0022
+    assert 2 * HOURS.values < len(found.values) <= 2 * HOURS.values + 16  # two of the three hours are the same
 
 
 def test_chosen_fields_are_merged_alone_and_all_are_listed(engine: Engine) -> None:
