@@ -4,7 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 import requests
@@ -55,7 +55,8 @@ def test_a_body_that_trickles_in_is_a_408_when_its_time_is_up(limited: Up, path:
         assert answer.startswith(b"HTTP/1.1 408 ") and b"connection: close" in answer
         assert b"limits.body_seconds" in answer + slow.recv(65536)
         slow.settimeout(5)
-        assert slow.recv(1) == b"", "the rest of the body would be taken for the next call"
+        with suppress(ConnectionResetError):  # closed too, while a byte of ours was under way
+            assert slow.recv(1) == b"", "the rest of the body would be taken for the next call"
     assert counted(limited, series) == before + 1
 
 
