@@ -25,6 +25,7 @@ from .univariate import UNIVARIATE
 
 __all__ = [
     "DETECTORS",
+    "SEQUENTIAL",
     "ContractDetector",
     "Detector",
     "FieldDetector",

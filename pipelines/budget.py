@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from core.config import MonitorConfig, RowWindows, StepConfig, TimeWindows, model_key
 from core.findings import Window
+from detectors import SEQUENTIAL
 from explainers import EXPLAINERS
 from storage.engine import Engine
 from storage.rows import received_since
@@ -31,13 +32,15 @@ def allowances(monitor: MonitorConfig, spacing: timedelta) -> Mapping[str, Allow
     """By name of the step, for looks that are `spacing` apart.
 
     An alarm takes a look in which something fires, so the budget over the number of looks is a probability for each
-    that is safe: overlapping windows fire together, and several looks that fire in a row are one alarm.
+    that is safe: overlapping windows fire together, and several looks that fire in a row are one alarm. Streams decide
+    by their own parameters, so they take no part of it.
     """
-    steps = [step for step in monitor.steps if step.use not in EXPLAINERS]
+    steps = [step for step in monitor.steps if step.use not in EXPLAINERS and step.use not in SEQUENTIAL]
     own = {step.name: step.false_alarms.each_look(spacing) for step in steps if step.false_alarms}
     if monitor.false_alarms:
         left = max(monitor.false_alarms.each_look(spacing) - sum(own.values()), 0.0)
         own |= _shared(left, [step for step in steps if step.name not in own])
+        own |= {step.name: ALPHA for step in monitor.steps if step.use in SEQUENTIAL}
     return {name: Allowance(min(alpha, _MOST), True) for name, alpha in own.items()}
 
 

@@ -8,6 +8,7 @@ from core.config import Config, DatasetConfig, DatasetReference, MonitorConfig, 
 from core.errors import ConfigError
 from core.options import nearest
 from core.records import ModelKey
+from detectors import SEQUENTIAL
 from explainers import EXPLAINERS
 from pipelines.budget import allowances
 from pipelines.libraries import uninstalled
@@ -66,6 +67,8 @@ def _steps(monitor: MonitorConfig) -> Iterator[str]:
         if not allowed.alpha:
             yield f"step '{name}': the other steps take all of the {monitor.false_alarms} false alarms"
     for step in monitor.steps:
+        if step.false_alarms and step.use in SEQUENTIAL:
+            yield f"step '{step.name}': {step.use} decides by its own options; leave out false_alarms"
         try:
             module(step)
         except ConfigError as error:

@@ -94,6 +94,12 @@ def test_steps_share_the_budget_and_may_take_a_part_of_their_own() -> None:
     assert list(alone) == ["a"] and Allowance() == (ALPHA, False)
 
 
+def test_streams_take_no_part_of_the_budget_and_still_say_that_one_was_declared() -> None:
+    steps = "{name: a, use: ks}, {name: s, use: cusum}, {name: t, use: adwin}"
+    shared = allowances(monitor(budget="1/100 windows", steps=steps), HOUR)
+    assert shared == {"a": Allowance(0.01, True), "s": Allowance(ALPHA, True), "t": Allowance(ALPHA, True)}
+
+
 def test_steps_that_take_more_than_the_budget_are_refused() -> None:
     with pytest.raises(ConfigError, match="its steps take more than its 1/month false alarms"):
         monitor(budget="1/month", steps="{name: a, use: ks, false_alarms: 1/week}")

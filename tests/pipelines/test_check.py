@@ -78,3 +78,8 @@ def test_a_step_for_which_no_false_alarm_is_left_is_a_problem(tmp_path: Path) ->
     steps = "ks, false_alarms: 1/month}, {name: e, use: psi"
     greedy = config(tmp_path, model="income\n    false_alarms: 1/month", use=steps)
     assert mistakes(greedy) == ["monitor drift: step 'e': the other steps take all of the 1/month false alarms"]
+
+
+def test_a_share_of_false_alarms_for_a_stream_is_a_problem(tmp_path: Path) -> None:
+    stream = config(tmp_path, use="cusum, false_alarms: 1/month")
+    assert mistakes(stream) == ["monitor drift: step 'd': cusum decides by its own options; leave out false_alarms"]
