@@ -16,9 +16,9 @@ from core.config import parse
 from core.findings import Window
 from core.protocols import Predict
 from core.records import ModelKey
-from pipelines.basis import Basis
 from pipelines.monitor import Tools, run_monitor
-from pipelines.reference import References
+from pipelines.windows.basis import Basis
+from pipelines.windows.reference import References
 from pipelines.worker import Worker
 from storage.engine import Engine
 from storage.profiles.grains import DAY, HOUR, MINUTE, Grain

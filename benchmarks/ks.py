@@ -23,15 +23,15 @@ from core.findings import Window
 from core.protocols import Predict
 from core.records import ModelKey
 from core.times import from_micros
-from pipelines.look import Side
 from pipelines.monitor import Tools, run_monitor
-from pipelines.reference import Reference
+from pipelines.windows.look import Side
+from pipelines.windows.reference import Reference
 from pipelines.worker import Worker
 from storage import open_engine
-from storage.cache import CachedReader, DirectReader
 from storage.engine import Engine
 from storage.migrate import migrate
-from storage.relations import as_reference, of_window
+from storage.windows.cache import CachedReader, DirectReader
+from storage.windows.relations import as_reference, of_window
 
 ROWS, SHIFT, STEP_MICROS = 1_000_000, 0.02, 1000
 ROUNDS = 5

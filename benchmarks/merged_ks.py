@@ -17,8 +17,8 @@ from detectors.univariate.ks import largest_difference
 from storage.engine import Engine
 from storage.profiles.profiler import Profiler
 from storage.profiles.reader import ProfileReader
-from storage.relations import of_window
-from storage.windows import Field
+from storage.windows.distributions import Field
+from storage.windows.relations import of_window
 
 ROWS, MINUTES, MOST = 1_000_000, 60, 0.002
 BATCH_ROWS = 100_000

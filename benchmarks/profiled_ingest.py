@@ -20,10 +20,10 @@ from core.findings import Window
 from core.records import TIME
 from core.times import from_micros
 from pipelines.runner import PAUSE_PER_ROUND, PAUSE_SECONDS
+from storage.delivery.sink import StoreSink
 from storage.engine import Engine
 from storage.profiles.profiler import Profiler
 from storage.profiles.waiting import SETTLE
-from storage.sink import StoreSink
 
 RATE, SECONDS, SPEED = 50_000, 34, 4
 HOUR = timedelta(hours=1)

@@ -12,22 +12,22 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from collectors.arrivals import Arrivals, Arrived
-from collectors.building import BUILT_AT_ONCE, Builder
-from collectors.counting import count_labels, count_sampled, count_stored
-from collectors.duplicates import Duplicates, Told
-from collectors.exchanges import Exchange, Group, Naming
+from collectors.accepting.arrivals import Arrivals, Arrived
+from collectors.accounting.counting import count_labels, count_sampled, count_stored
+from collectors.accounting.ledger import Ledger, Line, Tally, exchange_rows, half_rows, line_of, rows_of, tally
+from collectors.accounting.note import Left
+from collectors.building.builder import BUILT_AT_ONCE, Builder
+from collectors.building.exchanges import Exchange, Group, Naming
+from collectors.halves.orphans import Orphans
+from collectors.halves.pairing import FOREVER, Pairing, Swept, Waiting
+from collectors.halves.sweeping import Sweeper
 from collectors.labels import label_line, labels_of
 from collectors.labels.duplicates import LabelDuplicates
 from collectors.labels.spool import LabelOutcomes, LabelSpool
-from collectors.ledger import Ledger, Line, Tally, exchange_rows, half_rows, line_of, rows_of, tally
-from collectors.note import Left
-from collectors.orphans import Orphans
-from collectors.pairing import FOREVER, Pairing, Swept, Waiting
-from collectors.recent import Seen
-from collectors.sampling import EVERYTHING, Sampling
-from collectors.spool import ROWS_PER_INSERT, Outcomes, Spool
-from collectors.sweeping import Sweeper
+from collectors.sampling.sampler import EVERYTHING, Sampling
+from collectors.storing.duplicates import Duplicates, Told
+from collectors.storing.recent import Seen
+from collectors.storing.spool import ROWS_PER_INSERT, Outcomes, Spool
 from core.metrics import Metrics
 from core.protocols import START, Position, Sink
 from core.records import DeadLetter, FieldInfo, Half, ModelKey

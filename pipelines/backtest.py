@@ -18,18 +18,19 @@ from core.protocols import Predict
 from core.records import ModelKey
 from core.times import duration_text, rfc3339
 from explainers import EXPLAINERS
-from pipelines.basis import KeptBasis
 from pipelines.libraries import worker_python
 from pipelines.monitor import Tools, run_monitor
-from pipelines.past import past_windows, run_at
-from pipelines.reference import Reference, References, first_rows
-from pipelines.schedule import ROW_SETTLE
+from pipelines.windows.basis import KeptBasis
+from pipelines.windows.past import past_windows, run_at
+from pipelines.windows.reference import Reference, References, first_rows
+from pipelines.windows.schedule import ROW_SETTLE
 from pipelines.worker import Worker
-from storage import references, runs
 from storage.engine import Engine
-from storage.outcomes import Outcome
-from storage.past import Extent, came, extent
-from storage.states import StatesInMemory, StoredStates
+from storage.findings import runs
+from storage.findings.outcomes import Outcome
+from storage.findings.past import Extent, came, extent
+from storage.findings.states import StatesInMemory, StoredStates
+from storage.windows import references
 
 MONTH = timedelta(days=365.25 / 12)
 

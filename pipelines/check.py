@@ -10,12 +10,12 @@ from core.options import nearest
 from core.records import ModelKey
 from detectors import SEQUENTIAL
 from explainers import EXPLAINERS
-from pipelines.budget import allowances
+from pipelines.alarms.budget import allowances
 from pipelines.libraries import uninstalled
-from pipelines.steps import module
-from storage import datasets, references
+from pipelines.steps.modules import module
 from storage.engine import Engine
-from storage.lookup import models
+from storage.lookup.predictions import models
+from storage.windows import datasets, references
 
 
 def problems(config: Config, engine: Engine | None = None) -> list[str]:

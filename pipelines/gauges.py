@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from core.findings import Run
 from core.metrics import Metrics
-from storage.outcomes import Outcome
+from storage.findings.outcomes import Outcome
 
 log = logging.getLogger(__name__)
 

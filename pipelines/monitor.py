@@ -16,23 +16,23 @@ from core.errors import StoreError, TidemarkError
 from core.findings import Run, Score, Window
 from core.records import ModelKey
 from core.tracing import span
-from pipelines.basis import Basis
-from pipelines.budget import Allowance, allowances, spacing
-from pipelines.calibrating import Calibrations
-from pipelines.history import History
-from pipelines.look import Look, Side, Sides
-from pipelines.reference import Reference
-from pipelines.schema import STEP, schema_findings
-from pipelines.steps import Module, module, run_step
-from pipelines.task import Place, Predictor, StepResult, Subject, Task
-from pipelines.verdict import ranked
+from pipelines.alarms.budget import Allowance, allowances, spacing
+from pipelines.alarms.calibrating import Calibrations
+from pipelines.alarms.history import History
+from pipelines.steps.modules import Module, module, run_step
+from pipelines.steps.schema import STEP, schema_findings
+from pipelines.steps.task import Place, Predictor, StepResult, Subject, Task
+from pipelines.steps.verdict import ranked
+from pipelines.windows.basis import Basis
+from pipelines.windows.look import Look, Side, Sides
+from pipelines.windows.reference import Reference
 from pipelines.worker import Worker
-from storage.cache import DirectReader
 from storage.engine import Engine
-from storage.outcomes import Outcome
-from storage.relations import of_window
-from storage.states import States, StoredStates
-from storage.windows import CELLS
+from storage.findings.outcomes import Outcome
+from storage.findings.states import States, StoredStates
+from storage.windows.cache import DirectReader
+from storage.windows.distributions import CELLS
+from storage.windows.relations import of_window
 
 log = logging.getLogger(__name__)
 

@@ -12,19 +12,19 @@ from core.findings import Run, Window
 from core.metrics import Metrics
 from core.tracing import span
 from pipelines.auto import automatic
-from pipelines.basis import Basis
-from pipelines.due import due
 from pipelines.gauges import Gauges
-from pipelines.late import Late, revised
 from pipelines.libraries import worker_python
 from pipelines.monitor import Tools, run_monitor
-from pipelines.profiles import Profiles
-from pipelines.reference import References
-from pipelines.task import Predictor
+from pipelines.steps.task import Predictor
+from pipelines.windows.basis import Basis
+from pipelines.windows.due import due
+from pipelines.windows.late import Late, revised
+from pipelines.windows.profiles import Profiles
+from pipelines.windows.reference import References
 from pipelines.worker import Worker
-from storage import results, runs
 from storage.engine import Engine
-from storage.outcomes import save
+from storage.findings import results, runs
+from storage.findings.outcomes import save
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ from typing import Literal, overload
 import pyarrow as pa
 
 from core.errors import ConfigError, StoreError, StoreUnavailable
-from storage import owner
-from storage.address import Address, parse
-from storage.chdb_engine import EmbeddedEngine
 from storage.engine import Engine, Limits
-from storage.handles import LOCKED
-from storage.statement import format_of, read_only
+from storage.engines.address import Address, parse
+from storage.engines.embedded import EmbeddedEngine
+from storage.engines.handles import LOCKED
+from storage.engines.statement import format_of, read_only
+from storage.serving import owner
 
 
 @overload
@@ -67,6 +67,6 @@ def _embedded(folder: Path) -> EmbeddedEngine:
 
 
 def _server(address: Address) -> Engine:
-    from storage.server_engine import ServerEngine  # the driver costs 0.1 s and 15 MB
+    from storage.engines.server import ServerEngine  # the driver costs 0.1 s and 15 MB
 
     return ServerEngine(address)

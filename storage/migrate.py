@@ -3,7 +3,7 @@
 from importlib.resources import files
 
 from storage.engine import Engine
-from storage.statement import split
+from storage.engines.statement import split
 
 LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations (name String, applied DateTime64(6, 'UTC') DEFAULT now64(6))

@@ -8,22 +8,23 @@ from datetime import timedelta
 from functools import partial
 from threading import Event, Thread
 
-from collectors import collector, replay
-from collectors.books import Books
-from collectors.call_again import MakeTap
+from collectors import collector
+from collectors.accepting.intake import Intake
+from collectors.accepting.into import Into
+from collectors.accounting.books import Books
+from collectors.accounting.ledger import Ledger
+from collectors.accounting.receipts import Receipts
+from collectors.building.naming import Names
 from collectors.collector import Collector
-from collectors.intake import Intake
-from collectors.into import Into
+from collectors.halves.pairing import Pairing
 from collectors.labels import TAP
 from collectors.labels.ids import Lookup
-from collectors.ledger import Ledger
 from collectors.masking.masks import Masks
-from collectors.naming import Names
-from collectors.pairing import Pairing
-from collectors.pump import Pump
-from collectors.receipts import Receipts
-from collectors.replay import Replay
-from collectors.sampling import Sampling
+from collectors.replaying import replay
+from collectors.replaying.call_again import MakeTap
+from collectors.replaying.replay import Replay
+from collectors.sampling.sampler import Sampling
+from collectors.storing.pump import Pump
 from collectors.taps import events, labels, rows
 from collectors.taps.events import EventsTap, decoded_again
 from collectors.taps.labels import LabelsTap
@@ -34,11 +35,11 @@ from collectors.taps.rows import RowsTap
 from core.errors import Rejected, StoreError
 from core.log import withhold_values
 from core.records import DeadLetter
-from storage.dead_letters import keep_replay
-from storage.halves import StoreHalves
-from storage.journal import StoreJournal
-from storage.labels import StoredIds
-from storage.sink import StoreSink
+from storage.delivery.halves import StoreHalves
+from storage.delivery.journal import StoreJournal
+from storage.delivery.sink import StoreSink
+from storage.lookup.dead_letters import keep_replay
+from storage.lookup.labels import StoredIds
 from storage.wal import Log
 from tidemark.app import ASGI
 from tidemark.roles import Shared, now_micros

@@ -11,7 +11,7 @@ import orjson
 import urllib3
 
 from core.errors import TidemarkError
-from storage.owner import live_owner
+from storage.serving.owner import live_owner
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 TOKEN = "TIDEMARK_TOKEN"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.config import Tls
-from storage.owner import announced, reachable
+from storage.serving.owner import announced, reachable
 from tidemark.tls import fingerprint
 
 

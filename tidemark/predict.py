@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import urllib3
 
-from collectors.fields import aligned, blocks
+from collectors.building.fields import aligned, blocks
 from collectors.formats import Hints, decode
 from collectors.formats.encode import encode
 from core.config import Config
@@ -15,7 +15,7 @@ from core.distribution import Floats
 from core.errors import Rejected, StepFailed
 from core.records import ModelKey, Tensor
 from storage.engine import Engine
-from storage.lookup import models
+from storage.lookup.predictions import models
 
 # The tap honours it, so that what an explainer asks is never stored as a prediction.
 SKIP_LOGGING = {"seldon-skip-logging": "true"}

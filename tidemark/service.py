@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import NamedTuple
 
-from collectors.naming import Names
+from collectors.building.naming import Names
 from core.config import Config
 from core.errors import ConfigError
 from storage import open_engine
+from storage.delivery.journal import open_log
 from storage.engine import Engine
-from storage.journal import open_log
 from storage.migrate import migrate
 from storage.retention import apply_retention
 from storage.wal import Log
@@ -85,8 +85,8 @@ def owned_store(shared: Shared, listener: socket.socket, tokens: Tokens) -> Iter
 
     As it knows no namespaces, with `tokens` only those of the scope admin read there.
     """
-    from storage.chdb_engine import EmbeddedEngine
-    from storage.serve import clickhouse_app, writes_with
+    from storage.engines.embedded import EmbeddedEngine
+    from storage.serving.serve import clickhouse_app, writes_with
 
     engine = shared.engine
     assert isinstance(engine, EmbeddedEngine)

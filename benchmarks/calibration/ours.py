@@ -11,15 +11,15 @@ from core.findings import Window
 from core.records import ModelKey
 from core.times import EPOCH
 from detectors import FieldDetector, make
-from pipelines.budget import allowances
-from pipelines.calibrating import Calibrations
-from pipelines.field_step import compare_fields
-from pipelines.history import History, Stretch, no_history
-from pipelines.look import Fields, Pair, Side
-from pipelines.task import Predictor, StepResult, Subject, Task
-from pipelines.verdict import excess
+from pipelines.alarms.budget import allowances
+from pipelines.alarms.calibrating import Calibrations
+from pipelines.alarms.history import History, Stretch, no_history
+from pipelines.steps.fields import compare_fields
+from pipelines.steps.task import Predictor, StepResult, Subject, Task
+from pipelines.steps.verdict import excess
+from pipelines.windows.look import Fields, Pair, Side
 from pipelines.worker import Worker
-from storage.windows import Field, Part
+from storage.windows.distributions import Field, Part
 
 BUDGET = 100  # windows to one alarm
 

@@ -10,10 +10,10 @@ from benchmarks.calibration import peers
 from benchmarks.calibration.ours import Monitor, part, side
 from benchmarks.calibration.streams import DAY, Random, Seen, Stream, counted, joined, middles, shares
 from core.distribution import Floats
-from pipelines.history import Stretch
-from storage.windows import Part
+from pipelines.alarms.history import Stretch
+from storage.windows.distributions import Part
 
-SEASONS = 3  # as many of the 24 as `pipelines.history.seasons` takes of 56 days
+SEASONS = 3  # as many of the 24 as `pipelines.alarms.history.seasons` takes of 56 days
 
 
 class Size(NamedTuple):

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from collectors.fields import WIDEST, row_count, spread_cells
+from collectors.building.fields import WIDEST, row_count, spread_cells
+from collectors.building.lengths import check_name, check_names
 from collectors.formats import error, seldon1, v1, v2
 from collectors.formats.body import Document, Hints, parse
 from collectors.formats.error import error_text
 from collectors.formats.rows import check_cells, check_count, check_rows
-from collectors.lengths import check_name, check_names
 from core.config import Limits
 from core.errors import Rejected
 from core.records import HalfKind, Payload

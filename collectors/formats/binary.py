@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.fields import EXACT
+from collectors.building.fields import EXACT
 from collectors.formats.values import objects
 from core.errors import Rejected
 

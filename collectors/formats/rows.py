@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.fields import WIDEST
+from collectors.building.fields import WIDEST
 from collectors.formats.body import inside
 from collectors.formats.values import NUMERIC, Cells, beyond_exact, flatten, numbers, numerals, texts
 from core.config import Limits

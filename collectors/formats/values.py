@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from collectors.fields import EXACT, number_text
+from collectors.building.fields import EXACT, number_text
 from core.errors import Rejected
 
 MOST_AXES = 32  # numpy's limit

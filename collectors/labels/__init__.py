@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from collectors.ledger import Line, Tally, tally
+from collectors.accounting.ledger import Line, Tally, tally
 
 TAP = "labels"
 ANY_MODEL = "*"  # in the ledger: of labels that do not say which model they are of

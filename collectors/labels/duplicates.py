@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collectors.duplicates import Told
+from collectors.accounting.ledger import Tally
 from collectors.labels import labels_of
-from collectors.ledger import Tally
-from collectors.recent import Recent, Seen
+from collectors.storing.duplicates import Told
+from collectors.storing.recent import Recent, Seen
 
 
 class Newest:

@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from collectors.building.lengths import check_name
 from collectors.formats.body import loads
 from collectors.labels.values import label_batch, label_value
-from collectors.lengths import check_name
 from collectors.rows import BadRow, Defaults, LabelsRead, check_bad_rows, too_many
 from collectors.rows.times import read_time, settled_time
 from core.config import Limits

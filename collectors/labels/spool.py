@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from collectors.labels import TAP
-from collectors.refused import letters
-from collectors.spool import MOST_DIVISIONS
+from collectors.storing.refused import letters
+from collectors.storing.spool import MOST_DIVISIONS
 from core.errors import StoreUnavailable
 from core.records import DeadLetter
 

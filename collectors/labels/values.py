@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from collectors.fields import EXACT, number_text
+from collectors.building.fields import EXACT, number_text
 from core.errors import Rejected
 from core.records import LABELS, TIME
 

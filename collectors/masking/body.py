@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from collectors.fields import EXACT
+from collectors.building.fields import EXACT
 from collectors.formats.binary import FLOATS
 from core.records import HalfKind, Payload, Tensor
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.fields import number_text
+from collectors.building.fields import number_text
 from collectors.masking.action import Texts
 from core.config.masking import Constant, Do
 

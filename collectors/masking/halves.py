@@ -1,6 +1,6 @@
 """Halves as they may be written: their tensors, tags and error text masked, and their body made of those."""
 
-from collectors.exchanges import Naming
+from collectors.building.exchanges import Naming
 from collectors.masking.body import HEADERS, body
 from collectors.masking.letters import WITHHELD
 from collectors.masking.rules import OfModel

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from collectors.fields import number_text
+from collectors.building.fields import number_text
 from collectors.labels.ids import without
 from collectors.masking.action import Unmaskable
 from collectors.masking.rules import Chain, Rules, category

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from collectors.columns import ITEMS, Entries, entries, to_map
-from collectors.fields import Kind
+from collectors.building.columns import ITEMS, Entries, entries, to_map
+from collectors.building.fields import Kind
 from collectors.masking.action import Unmaskable
 from collectors.masking.rules import Chain, category
 from collectors.masking.tensors import vector_texts

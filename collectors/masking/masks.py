@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from collectors.exchanges import Exchange, Naming
+from collectors.building.exchanges import Exchange, Naming
 from collectors.masking import letters
 from collectors.masking.action import Unmaskable
 from collectors.masking.halves import masked_half

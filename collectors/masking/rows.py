@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from collectors.columns import MAPS, concat, entries, kind_of, to_map
-from collectors.content import fingerprints
+from collectors.building.columns import MAPS, concat, entries, kind_of, to_map
+from collectors.building.content import fingerprints
 from collectors.masking.action import Unmaskable
 from collectors.masking.letters import WITHHELD
 from collectors.masking.maps import masked_maps

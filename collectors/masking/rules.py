@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.fields import number_text
+from collectors.building.fields import number_text
 from collectors.masking import ACTIONS
 from collectors.masking.action import Action, Texts, Unmaskable
 from core.config.masking import Masking, Rule, Selector, read_key

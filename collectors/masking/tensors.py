@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from collectors.fields import ColumnNames, category_text, column_names, columns
+from collectors.building.fields import ColumnNames, category_text, column_names, columns
 from collectors.masking.rules import Chain, OfModel
 from core.errors import Rejected
 from core.records import Tensor

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collectors.columns import concat, maps
-from collectors.content import fingerprints
-from collectors.exchanges import Naming
-from collectors.fields import Block, declared
-from collectors.lengths import check_names, too_many_tags
+from collectors.building.columns import concat, maps
+from collectors.building.content import fingerprints
+from collectors.building.exchanges import Naming
+from collectors.building.fields import Block, declared
+from collectors.building.lengths import check_names, too_many_tags
 from collectors.rows import Defaults, RowsRead, check_models, too_many_fields
 from collectors.rows.bad import Fault, bad_rows, faults, not_allowed, too_long
 from collectors.rows.blocks import block

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from collectors.fields import EXACT, Block
+from collectors.building.fields import EXACT, Block
 from collectors.formats.rows import check_cells
 from collectors.rows.types import is_list, is_text
 from core.config import Limits

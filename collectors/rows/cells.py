@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from collectors.columns import ITEMS, MAPS, Entries, kind_of, to_map
-from collectors.fields import EXACT, Kind, number_text
+from collectors.building.columns import ITEMS, MAPS, Entries, kind_of, to_map
+from collectors.building.fields import EXACT, Kind, number_text
 from core.config import Limits
 from core.errors import Rejected
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from collectors.fields import EXACT, category_text
+from collectors.building.fields import EXACT, category_text
+from collectors.building.lengths import check_name
 from collectors.labels.values import Value, label_value
-from collectors.lengths import check_name
 from collectors.rows import LabelsRead
 from collectors.rows.types import is_number, is_text
 from core.config import Limits

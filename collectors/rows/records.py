@@ -9,12 +9,12 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from collectors.columns import concat
-from collectors.content import fingerprints
-from collectors.exchanges import Naming
+from collectors.building.columns import concat
+from collectors.building.content import fingerprints
+from collectors.building.exchanges import Naming
+from collectors.building.lengths import check_name, check_names, check_tags
 from collectors.formats.body import loads
 from collectors.labels.values import Value
-from collectors.lengths import check_name, check_names, check_tags
 from collectors.rows import BadRow, Defaults, RowsRead, check_bad_rows, check_models, labels, too_many, too_many_fields
 from collectors.rows.cells import Cell, as_declared, cells, maps
 from collectors.rows.scalars import MOST_STATUS, SCALARS, constant, infos, new_ids, tag_column

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from collectors.cloudevents import Event, half_kind, identity, read, status, tags
+from collectors.accepting.into import Frames
+from collectors.accepting.items import Halves, Item, Letters
+from collectors.accepting.journal import frames_of
+from collectors.accounting.receipts import Receipt
+from collectors.building.lengths import check_names, check_tags
+from collectors.cloudevents.events import Event, half_kind, identity, read, status, tags
 from collectors.formats import decode
-from collectors.into import Frames
-from collectors.items import Halves, Item, Letters
-from collectors.journal import frames_of
-from collectors.lengths import check_names, check_tags
-from collectors.receipts import Receipt
 from collectors.rows.times import read_time, settled_time
 from collectors.taps.asgi import (
     Receive,

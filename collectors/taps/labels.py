@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlencode
 
+from collectors.accepting.items import Item, Labels, Letters
+from collectors.accepting.journal import frames_of
+from collectors.accounting.receipts import Receipt
 from collectors.formats.body import is_json
 from collectors.formats.encodings import unzip
-from collectors.items import Item, Labels, Letters
-from collectors.journal import frames_of
 from collectors.labels import TAP
 from collectors.labels.ids import Lookup, with_models, without
 from collectors.labels.reading import bad_label, read_labels
 from collectors.labels.values import shown
-from collectors.receipts import Receipt
 from collectors.rows import BadRow, Defaults, LabelsRead, check_allowed
 from collectors.taps.asgi import Receive, Scope, Send, answer_error, answer_json, header_map, read_body
 from collectors.taps.aside import Aside

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
-from collectors.cloudevents import Event, identity, read
+from collectors.cloudevents.events import Event, identity, read
 from collectors.rows import BadRow
 from collectors.taps.asgi import kept_headers
 from collectors.taps.aside import THREAD_BYTES

@@ -8,7 +8,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from collectors.naming import Names
+from collectors.building.naming import Names
 from core.config import TapConfig
 from core.records import ModelKey
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collectors.into import Into
+from collectors.accepting.into import Into
+from collectors.accounting.receipts import Receipts
 from collectors.masking.masks import NO_MASKS, Masks
-from collectors.receipts import Receipts
 from core.config import Limits
 
 

@@ -13,9 +13,9 @@ from functools import lru_cache, partial
 import aiohttp
 from yarl import URL
 
-from collectors.ledger import Ledger
-from collectors.naming import Names
-from collectors.receipts import Receipt, Receipts
+from collectors.accounting.ledger import Ledger
+from collectors.accounting.receipts import Receipt, Receipts
+from collectors.building.naming import Names
 from collectors.taps.asgi import Receive, Scope, Send, answer_error, header_map
 from collectors.taps.forward import ClientGone, Incoming, UpstreamFailed, bad_gateway, forward, upstream_session
 from collectors.taps.infer_paths import Target, infer_target

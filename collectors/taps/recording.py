@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import uuid4
 
-from collectors.exchanges import Exchange
+from collectors.accepting.into import Frames, Into
+from collectors.accepting.items import Called, Item, Letters
+from collectors.accepting.journal import frames_of
+from collectors.accounting.receipts import Receipt
+from collectors.building.exchanges import Exchange
+from collectors.building.lengths import check_name
 from collectors.formats import decode, error_text
 from collectors.formats.encodings import unzip
-from collectors.into import Frames, Into
-from collectors.items import Called, Item, Letters
-from collectors.journal import frames_of
-from collectors.lengths import check_name
 from collectors.masking.masks import NO_MASKS, Masks
-from collectors.receipts import Receipt
 from collectors.taps.asgi import kept_headers
 from collectors.taps.aside import Aside
 from collectors.taps.hints import ENCODING, hints, kept_hints

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
+from collectors.accepting.into import Frames
+from collectors.accepting.items import Item, Labels, Letters, Rows
+from collectors.accepting.journal import frames_of
+from collectors.accounting.receipts import Receipt
+from collectors.building.naming import Names
 from collectors.formats.encodings import unzip
-from collectors.into import Frames
-from collectors.items import Item, Labels, Letters, Rows
-from collectors.journal import frames_of
-from collectors.naming import Names
-from collectors.receipts import Receipt
 from collectors.rows import Defaults, RowsRead, check_allowed, too_many_fields
 from collectors.rows.arrow import read_arrow
 from collectors.rows.records import read_json, read_ndjson

@@ -7,7 +7,7 @@ import numpy as np
 
 from core.distribution import Distribution, Floats
 from storage.profiles.merge import added, merged
-from storage.windows import MOST_PARTS, Field, Part, Totals
+from storage.windows.distributions import MOST_PARTS, Field, Part, Totals
 
 
 def add_totals(sides: Iterable[Sequence[Totals]]) -> list[Totals]:

@@ -11,7 +11,7 @@ from itertools import groupby
 from storage.engine import Engine
 from storage.profiles.grains import CATEGORY_BYTES, MINUTE, MOST_CATEGORIES
 from storage.profiles.tally import MINUTES, Batch, Tally
-from storage.relations import PREDICTION_MAPS, FieldMap
+from storage.windows.relations import PREDICTION_MAPS, FieldMap
 
 # Values that one statement holds in memory: 160 MB of float64, sorted in place.
 MOST_CELLS = 20_000_000

@@ -1,18 +1,18 @@
-"""Windows read as merges of states: `storage.cache.Reader` over the profiles."""
+"""Windows read as merges of states: `storage.windows.cache.Reader` over the profiles."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from storage.cache import DirectReader
 from storage.engine import Engine
 from storage.profiles import window
 from storage.profiles.cover import Cover, cover
 from storage.profiles.edges import add_parts, add_totals
 from storage.profiles.grains import Grain
 from storage.profiles.window import Asked
-from storage.relations import Relation, as_reference, of_window
-from storage.windows import Field, Part, Totals
+from storage.windows.cache import DirectReader
+from storage.windows.distributions import Field, Part, Totals
+from storage.windows.relations import Relation, as_reference, of_window
 
 # Categories that the states do not keep are told apart by nobody: where they are more of the rows, rows are counted.
 MOST_OTHERS = 0.001

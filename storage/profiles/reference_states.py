@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from core.distribution import Distribution
-from storage.cache import DirectReader
 from storage.engine import Engine
 from storage.profiles.merge import OTHERS, Counted, most_frequent, thinned
-from storage.relations import Relation
-from storage.windows import CELLS, Field, Totals
+from storage.windows.cache import DirectReader
+from storage.windows.distributions import CELLS, Field, Totals
+from storage.windows.relations import Relation
 
 # A reference is read once and compared with many times: its curves are off by at most 0.5 / 4096.
 VALUES = 4096

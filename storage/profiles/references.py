@@ -7,17 +7,17 @@ import numpy as np
 import pyarrow as pa
 
 from core.distribution import Distribution
-from storage.cache import DirectReader
 from storage.engine import Engine
 from storage.profiles.reference_states import make
-from storage.relations import REFERENCE_MAPS, Relation
-from storage.windows import Field, Part, Totals
+from storage.windows.cache import DirectReader
+from storage.windows.distributions import Field, Part, Totals
+from storage.windows.relations import REFERENCE_MAPS, Relation
 
 _MINE = "FROM reference_profiles FINAL WHERE name = {name:String} AND hash = {hash:String} AND key = {key:String}"
 
 
 class ReferenceReader:
-    """`storage.cache.Reader` of references; other relations are read from their rows."""
+    """`storage.windows.cache.Reader` of references; other relations are read from their rows."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

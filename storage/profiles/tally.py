@@ -13,7 +13,7 @@ from core.records import ModelKey
 from storage.engine import Engine
 from storage.profiles.arrivals import Minute
 from storage.profiles.grains import MINUTE
-from storage.relations import PREDICTION_MAPS
+from storage.windows.relations import PREDICTION_MAPS
 
 # Senders choose versions and tags. A minute with more versions (times weights) has no states, one with more values of a
 # tag none of that tag's segments; windows over it are counted from rows.

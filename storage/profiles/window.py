@@ -1,4 +1,4 @@
-"""What `storage.windows` reads from rows, merged from the states that cover a window."""
+"""What `storage.windows.distributions` reads from rows, merged from the states that cover a window."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +13,8 @@ from storage.profiles import states
 from storage.profiles.cover import Cover
 from storage.profiles.merge import OTHERS, Counted, added, merged
 from storage.profiles.states import Group, States
-from storage.relations import PREDICTION_MAPS, FieldMap, Relation
-from storage.windows import MOST_PARTS, Field, Part, Totals, field_of
+from storage.windows.distributions import MOST_PARTS, Field, Part, Totals, field_of
+from storage.windows.relations import PREDICTION_MAPS, FieldMap, Relation
 
 Key = tuple[str, str]  # version and segment
 
@@ -35,7 +35,7 @@ class Asked(NamedTuple):
 
 
 def totals(engine: Engine, found: Cover, relation: Relation, segment: str) -> list[Totals]:
-    """As `storage.windows.totals`; `cells` are the values that the states hold."""
+    """As `storage.windows.distributions.totals`; `cells` are the values that the states hold."""
     if not found.states:
         return []
     columns = f"{_version(relation)}, segment, start, version, weight, rows, missing"
@@ -51,7 +51,7 @@ def totals(engine: Engine, found: Cover, relation: Relation, segment: str) -> li
 
 
 def listing(engine: Engine, found: Cover, relation: Relation, segment: str) -> dict[Key, set[Field]]:
-    """As `storage.windows.listing`."""
+    """As `storage.windows.distributions.listing`."""
     if not found.states:
         return {}
     columns = f"{_version(relation)}, segment, role, kind, field, {_POSITION}"
@@ -69,7 +69,7 @@ def listing(engine: Engine, found: Cover, relation: Relation, segment: str) -> d
 
 
 def parts(engine: Engine, found: Cover, asked: Asked) -> list[Part]:
-    """As `storage.windows.read`."""
+    """As `storage.windows.distributions.read`."""
     by_part: dict[Key, dict[Field, Distribution]] = {(p.version, p.segment): {} for p in asked.totals}
     by_key = {(part.version, part.segment): part for part in asked.totals}
     inputs: set[str] = set()

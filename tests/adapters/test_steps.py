@@ -20,13 +20,13 @@ from detectors.adapters import Examined, Table
 from pipelines.check import mistakes
 from pipelines.libraries import PYTHON, uninstalled
 from pipelines.monitor import Tools, run_monitor
-from pipelines.reference import References
+from pipelines.windows.reference import References
 from pipelines.worker import Worker
 from storage import open_engine
 from storage.engine import Engine
+from storage.findings.outcomes import Outcome, save
+from storage.findings.reports import WantedReport, find_report
 from storage.migrate import migrate
-from storage.outcomes import Outcome, save
-from storage.reports import WantedReport, find_report
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HOUR = Window(NOON, NOON + timedelta(hours=1))

@@ -10,15 +10,15 @@ import orjson
 from sent import NOW, UNNAMED
 from sinks import MemoryJournal, ScriptedSink, collector
 
-from collectors.call_again import MakeTap
-from collectors.exchanges import Naming
-from collectors.intake import Intake
-from collectors.items import Item
-from collectors.journal import frames_of
-from collectors.ledger import Ledger
-from collectors.naming import Names
-from collectors.receipts import Receipts
-from collectors.replay import Ports, Replay
+from collectors.accepting.intake import Intake
+from collectors.accepting.items import Item
+from collectors.accepting.journal import frames_of
+from collectors.accounting.ledger import Ledger
+from collectors.accounting.receipts import Receipts
+from collectors.building.exchanges import Naming
+from collectors.building.naming import Names
+from collectors.replaying.call_again import MakeTap
+from collectors.replaying.replay import Ports, Replay
 from collectors.taps.asgi import Message
 from collectors.taps.events import EventsTap, decoded_again
 from collectors.taps.ports import Ports as TapPorts

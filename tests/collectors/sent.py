@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from collectors.exchanges import Exchange, Group, Naming, to_rows
+from collectors.building.exchanges import Exchange, Group, Naming, to_rows
 from core.records import Half, HalfKind, ModelKey, Payload, RequestKey, Tensor
 
 NOW = 1_800_000_000_000_000  # microseconds: 2027-01-15T08:00:00Z

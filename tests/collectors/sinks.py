@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 from sent import NOW
 
+from collectors.accounting.ledger import Ledger
+from collectors.building.naming import Names
 from collectors.collector import Collector, Ports
-from collectors.ledger import Ledger
-from collectors.naming import Names
-from collectors.pairing import Pairing, Swept
+from collectors.halves.pairing import Pairing, Swept
 from core.config import Config
 from core.errors import Overloaded, StoreError, StoreUnavailable
 from core.metrics import Metrics

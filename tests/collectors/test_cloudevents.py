@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.cloudevents import Event, half_kind, identity, read, status, tags
+from collectors.cloudevents.events import Event, half_kind, identity, read, status, tags
 from collectors.formats import Hints, decode
 from core.config import Limits
 from core.errors import Rejected

@@ -10,8 +10,8 @@ import pytest
 from sent import NOW, UNNAMED, exchange, groups, half
 from sinks import Halves, ScriptedSink, collector
 
-from collectors.exchanges import Exchange, Naming
-from collectors.spool import ROWS_PER_INSERT
+from collectors.building.exchanges import Exchange, Naming
+from collectors.storing.spool import ROWS_PER_INSERT
 from core.errors import StoreUnavailable
 from core.metrics import Metrics
 from core.records import DeadLetter, ModelKey

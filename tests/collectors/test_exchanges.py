@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sent import NOW, exchange, groups, half, rows
 
-from collectors.exchanges import Exchange
-from collectors.naming import Names
+from collectors.building.exchanges import Exchange
+from collectors.building.naming import Names
 from core.config import parse
 from core.records import PREDICTIONS, ModelKey
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors import fairness
-from collectors.fairness import HALF_LIFE_SECONDS, MOST_NAMESPACES, FairShare
+from collectors.accepting import fairness
+from collectors.accepting.fairness import HALF_LIFE_SECONDS, MOST_NAMESPACES, FairShare
 from core.errors import Overloaded
 
 LIMIT = 10_000

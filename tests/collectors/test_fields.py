@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sent import UNNAMED, exchange, half, rows
 
-from collectors.exchanges import Exchange, Naming
-from collectors.fields import WIDEST, blocks
+from collectors.building.exchanges import Exchange, Naming
+from collectors.building.fields import WIDEST, blocks
+from collectors.building.naming import Names
 from collectors.formats import decode
-from collectors.naming import Names
 from core.config import parse
 from core.records import ModelKey, Tensor
 

@@ -16,16 +16,16 @@ from sent import NOW, exchange, groups
 from sinks import Halves as MemoryHalves
 from sinks import MemoryJournal, ScriptedSink
 
+from collectors.accepting.intake import Intake
+from collectors.accepting.items import Called, Halves, Item, Labels, Letters, Rows
+from collectors.accepting.journal import frames_of
+from collectors.accounting.ledger import Ledger
+from collectors.accounting.receipts import Receipts
+from collectors.building.exchanges import Exchange
+from collectors.building.naming import Names
 from collectors.collector import Collector, Ports
-from collectors.exchanges import Exchange
-from collectors.intake import Intake
-from collectors.items import Called, Halves, Item, Labels, Letters, Rows
-from collectors.journal import frames_of
+from collectors.halves.pairing import Pairing
 from collectors.labels.values import label_batch
-from collectors.ledger import Ledger
-from collectors.naming import Names
-from collectors.pairing import Pairing
-from collectors.receipts import Receipts
 from collectors.taps.events import decoded_again
 from core.config import Config
 from core.errors import Overloaded, StoreUnavailable

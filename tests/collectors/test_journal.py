@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sent import NOW, exchange, groups
 from sinks import MemoryJournal, ScriptedSink, collector
 
-from collectors.exchanges import Exchange
-from collectors.intake import Intake
-from collectors.items import Called, Halves, Item, Letters, Rows
-from collectors.journal import FRAME_BYTES, frames_of, read_frame
+from collectors.accepting.intake import Intake
+from collectors.accepting.items import Called, Halves, Item, Letters, Rows
+from collectors.accepting.journal import FRAME_BYTES, frames_of, read_frame
+from collectors.building.exchanges import Exchange
 from collectors.taps.events import decoded_again
 from core.records import DeadLetter, Half, HalfKind, Payload, RequestKey
 

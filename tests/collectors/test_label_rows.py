@@ -8,11 +8,11 @@ import pytest
 from sent import NOW
 from sinks import ScriptedSink, collector
 
+from collectors.building.naming import Names
 from collectors.labels import labels_of
 from collectors.labels.duplicates import LabelDuplicates
 from collectors.labels.reading import read_labels
 from collectors.labels.values import label_batch, label_value, shown
-from collectors.naming import Names
 from collectors.rows import Defaults
 from collectors.rows.arrow import read_arrow
 from collectors.rows.records import read_json

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from sent import NOW
 
-from collectors.cloudevents import read
+from collectors.building.naming import Names
+from collectors.cloudevents.events import read
 from collectors.formats import Hints, decode
-from collectors.naming import Names
 from collectors.rows import Defaults, RowsRead
 from collectors.rows.arrow import read_arrow
 from collectors.rows.records import read_json, read_ndjson

@@ -7,19 +7,19 @@ from sent import NOW
 from sent import half as built
 from sinks import Halves, Taking, collector
 
-import collectors.orphans
-from collectors.exchanges import Exchange
-from collectors.naming import Names
-from collectors.orphans import Orphans
-from collectors.pairing import HELD_MICROS, Pairing
+import collectors.halves.orphans
+from collectors.building.exchanges import Exchange
+from collectors.building.naming import Names
+from collectors.halves.orphans import Orphans
+from collectors.halves.pairing import HELD_MICROS, Pairing
 from collectors.taps.events import decoded_again
 from core.config import Config, parse
 from core.errors import ConfigError, StoreUnavailable
 from core.metrics import Metrics
 from core.records import Half, HalfKind, Payload, RequestKey
+from storage.delivery.halves import StoreHalves
+from storage.delivery.sink import StoreSink
 from storage.engine import Engine
-from storage.halves import StoreHalves
-from storage.sink import StoreSink
 
 MINUTE = 60_000_000
 
@@ -122,10 +122,10 @@ def test_a_store_that_is_away_leaves_them_to_be_judged() -> None:
 
 def test_memory_is_bounded_by_looking_early_at_the_oldest() -> None:
     orphans = Orphans(Pairing(Halves(), lambda half: half), Names(Config()), MINUTE)
-    orphans.watch(built(str(n)).id for n in range(collectors.orphans.MOST + 10))
+    orphans.watch(built(str(n)).id for n in range(collectors.halves.orphans.MOST + 10))
     while orphans.judge(NOW):
         pass
-    assert len(orphans) == collectors.orphans.MOST
+    assert len(orphans) == collectors.halves.orphans.MOST
 
 
 @pytest.mark.parametrize("text", ["5s", "0s", "1 minute"])

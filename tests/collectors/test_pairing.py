@@ -12,20 +12,20 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sent import NOW, half
 from sinks import Halves, Taking
 
+from collectors.accounting.ledger import Ledger
+from collectors.building.exchanges import Exchange
+from collectors.building.naming import Names
 from collectors.collector import Ports
-from collectors.exchanges import Exchange
-from collectors.ledger import Ledger
-from collectors.naming import Names
-from collectors.pairing import FOREVER, Pairing, Swept
-from collectors.recent import Seen
+from collectors.halves.pairing import FOREVER, Pairing, Swept
+from collectors.storing.recent import Seen
 from collectors.taps.events import decoded_again
 from core.config import Config
 from core.errors import StoreUnavailable
 from core.metrics import Metrics
 from core.records import Half, HalfKind, Payload, RequestKey
+from storage.delivery.halves import StoreHalves
+from storage.delivery.sink import StoreSink
 from storage.engine import Engine
-from storage.halves import StoreHalves
-from storage.sink import StoreSink
 
 SECOND = 1_000_000
 

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.recent import Recent, Seen
+from collectors.storing.recent import Recent, Seen
 
 SENT = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), max_size=30)
 

@@ -6,9 +6,9 @@ from replaying import Collecting
 from sent import NOW, UNNAMED, exchange, groups, half
 from sinks import ScriptedSink
 
-from collectors.exchanges import Exchange, Naming
-from collectors.items import Called, Halves, Rows
-from collectors.journal import frames_of
+from collectors.accepting.items import Called, Halves, Rows
+from collectors.accepting.journal import frames_of
+from collectors.building.exchanges import Exchange, Naming
 from collectors.taps.events import decoded_again
 from core.errors import Rejected, StoreUnavailable
 from core.records import DeadLetter, Half, ModelKey

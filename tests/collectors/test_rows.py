@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sent import NOW, as_rows
 
-from collectors.naming import Names
+from collectors.building.naming import Names
 from collectors.rows import Defaults, RowsRead
 from collectors.rows.records import read_json, read_ndjson
 from core.config import Limits, parse

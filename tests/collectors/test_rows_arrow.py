@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sent import NOW, as_rows
 
-from collectors.naming import Names
+from collectors.building.naming import Names
 from collectors.rows import Defaults, RowsRead
 from collectors.rows.arrow import read_arrow
 from core.config import Limits, parse

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from sent import as_rows, exchange, groups
 
-from collectors.counting import count_sampled, count_stored
-from collectors.sampling import Sampling
-from collectors.uniform import uniform
+from collectors.accounting.counting import count_sampled, count_stored
+from collectors.sampling.sampler import Sampling
+from collectors.sampling.uniform import uniform
 from core.config import parse
 from core.metrics import Metrics
 from core.records import PREDICTIONS, ModelKey
@@ -86,7 +86,7 @@ def test_the_number_of_an_id_does_not_depend_on_what_comes_with_it(ids: list[str
 
 def test_another_process_keeps_the_same_rows() -> None:
     script = (
-        "import pyarrow as pa; from collectors.uniform import uniform; from core.records import ModelKey;"
+        "import pyarrow as pa; from collectors.sampling.uniform import uniform; from core.records import ModelKey;"
         "b = pa.RecordBatch.from_pydict({'id': ['a', 'b-7', 'é'], 'row': pa.array([0, 7, 0], pa.uint32())});"
         "print(uniform(ModelKey('default', 'm'), b).tolist())"
     )

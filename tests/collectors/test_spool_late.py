@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sent import NOW, exchange, groups
 
-from collectors.columns import concat
-from collectors.late import LATE_ROWS, LATE_SECONDS, Late
-from collectors.spool import Outcomes, Spool
+from collectors.building.columns import concat
+from collectors.storing.late import LATE_ROWS, LATE_SECONDS, Late
+from collectors.storing.spool import Outcomes, Spool
 from core.days import DAY_MICROS, by_day, days
 from core.errors import StoreUnavailable
+from storage.delivery.sink import StoreSink
 from storage.engine import Engine
-from storage.sink import StoreSink
 
 SECOND = 1_000_000
 

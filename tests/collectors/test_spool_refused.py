@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sent import NOW, exchange, groups, half
 
-from collectors.exchanges import Exchange
-from collectors.late import Late
-from collectors.spool import LETTERS_PER_INSERT, MOST_DIVISIONS, Outcomes, Spool
+from collectors.building.exchanges import Exchange
+from collectors.storing.late import Late
+from collectors.storing.spool import LETTERS_PER_INSERT, MOST_DIVISIONS, Outcomes, Spool
 from core.days import DAY_MICROS
 from core.errors import StoreError, StoreUnavailable
 from core.records import DeadLetter
+from storage.delivery.sink import StoreSink
 from storage.engine import Engine
-from storage.sink import StoreSink
 
 
 @dataclass

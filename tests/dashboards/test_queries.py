@@ -13,9 +13,9 @@ from core.findings import Explanation, Finding, RowScore, Run, Score, Window
 from dashboards.publish import as_json
 from storage import open_engine
 from storage.engine import Engine
-from storage.ledger import store_ledger
+from storage.findings.outcomes import Outcome, save
+from storage.lookup.ledger import store_ledger
 from storage.migrate import migrate
-from storage.outcomes import Outcome, save
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 START = NOW - timedelta(hours=1)

@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from collectors.cloudevents import Event, read
-from collectors.exchanges import Exchange, to_rows
+from collectors.accepting.items import Halves, Rows
+from collectors.accepting.journal import frames_of, read_frame
+from collectors.building.exchanges import Exchange, to_rows
+from collectors.building.naming import Names
+from collectors.cloudevents.events import Event, read
 from collectors.formats import FORMATS, decode
 from collectors.formats.body import parse
-from collectors.items import Halves, Rows
-from collectors.journal import frames_of, read_frame
-from collectors.naming import Names
 from collectors.rows import Defaults, RowsRead
 from collectors.taps.events import decoded_again, half_of
 from collectors.taps.hints import hints

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.cloudevents import read
-from collectors.exchanges import Exchange, to_rows
+from collectors.building.exchanges import Exchange, to_rows
+from collectors.building.naming import Names
+from collectors.cloudevents.events import read
 from collectors.labels.reading import read_labels
 from collectors.masking.letters import WITHHELD
 from collectors.masking.masks import Masks
-from collectors.naming import Names
 from collectors.rows import Defaults, RowsRead
 from collectors.rows.records import read_json
 from collectors.taps.events import decoded_again, half_of

@@ -11,15 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from collectors.exchanges import Exchange, Naming, to_rows
-from collectors.spool import Outcomes, Spool
+from collectors.building.exchanges import Exchange, Naming, to_rows
+from collectors.storing.spool import Outcomes, Spool
 from core.days import DAY_MICROS
 from core.errors import StoreError, StoreUnavailable
 from core.records import DeadLetter, Half, Payload, RequestKey, Tensor
 from storage import open_engine
+from storage.delivery.sink import StoreSink
 from storage.engine import Engine, Limits
 from storage.migrate import migrate
-from storage.sink import StoreSink
 
 NOW = 1_800_000_000_000_000
 FLUSHES = 150

@@ -17,7 +17,7 @@ from core.records import ModelKey
 from pipelines.backtest import Backtest, Backtested
 from pipelines.runner import Runner
 from storage.engine import Engine
-from storage.past import extent
+from storage.findings.past import extent
 
 NAMED = ("monitor", "step", "version", "segment", "field", "window_rows")
 REFERENCES = ("references", "reference_versions")

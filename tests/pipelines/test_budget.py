@@ -12,12 +12,12 @@ from core.config import parse
 from core.errors import ConfigError
 from core.findings import Finding, Window
 from core.records import PREDICTIONS
-from pipelines.budget import ALPHA, Allowance, allowances, spacing
+from pipelines.alarms.budget import ALPHA, Allowance, allowances, spacing
 from pipelines.monitor import Tools, run_monitor
-from pipelines.reference import References
+from pipelines.windows.reference import References
 from pipelines.worker import Worker
 from storage.engine import Engine
-from storage.outcomes import Outcome
+from storage.findings.outcomes import Outcome
 
 HOUR = timedelta(hours=1)
 

@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from core.distribution import Distribution, Floats
 from core.findings import Score
 from detectors import FieldDetector, make
-from pipelines.calibration import Level, Margin, Shape, Sides, Tail, calibrate, critical, decide, shape, tail
+from pipelines.alarms.calibration import Level, Margin, Shape, Sides, Tail, calibrate, critical, decide, shape, tail
 
 BLOCKS, ROWS = 30, 100
 

@@ -4,8 +4,8 @@ import pyarrow as pa
 
 from core.config import Config, parse
 from pipelines.check import mistakes, problems, unknown
-from storage import references
 from storage.engine import Engine
+from storage.windows import references
 
 
 def config(folder: Path, **changes: str) -> Config:

@@ -7,7 +7,7 @@ import pytest
 
 from core.config import SeasonReference
 from core.findings import Window
-from pipelines.history import MOST_BLOCKS, anchored, blocks, season, seasons, spread
+from pipelines.alarms.history import MOST_BLOCKS, anchored, blocks, season, seasons, spread
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)

@@ -9,10 +9,10 @@ from test_runner import MINUTE, Process
 
 from core.config import Config, parse
 from core.errors import ConfigError
-from pipelines.steps import module
-from storage import results
+from pipelines.steps.modules import module
 from storage.engine import Engine
-from storage.results import ResultFilter
+from storage.findings import results
+from storage.findings.results import ResultFilter
 
 
 def config(step: str, reference: str = "{first_rows: 600}") -> Config:

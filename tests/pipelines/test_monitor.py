@@ -14,13 +14,13 @@ from core.findings import Finding, Score, Window
 from core.protocols import Predict
 from core.records import ModelKey
 from pipelines.monitor import Tools, run_monitor
-from pipelines.reference import References
-from pipelines.steps import module
+from pipelines.steps.modules import module
+from pipelines.windows.reference import References
 from pipelines.worker import Worker
-from storage import results
 from storage.engine import Engine
-from storage.outcomes import Outcome, save
-from storage.results import ResultFilter
+from storage.findings import results
+from storage.findings.outcomes import Outcome, save
+from storage.findings.results import ResultFilter
 
 HOUR = Window(NOON, NOON + timedelta(hours=1))
 BEFORE = NOON - timedelta(hours=1)

@@ -16,9 +16,9 @@ from core.metrics import Metrics
 from core.protocols import Predict
 from core.records import ModelKey
 from pipelines.runner import Runner
-from storage import results
 from storage.engine import Engine
-from storage.results import ResultFilter
+from storage.findings import results
+from storage.findings.results import ResultFilter
 
 MINUTE = timedelta(minutes=1)
 

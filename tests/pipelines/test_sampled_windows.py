@@ -8,17 +8,17 @@ import pyarrow as pa
 import pytest
 from stored_rows import NOON
 
-from collectors.exchanges import Exchange, Naming, to_rows
-from collectors.sampling import Sampling
+from collectors.building.exchanges import Exchange, Naming, to_rows
+from collectors.sampling.sampler import Sampling
 from core.config import Config, parse
 from core.findings import Finding, Window
 from core.records import Half, Payload, RequestKey, Tensor
 from core.times import to_micros
 from pipelines.monitor import Tools, run_monitor
-from pipelines.reference import References
+from pipelines.windows.reference import References
 from pipelines.worker import Worker
+from storage.delivery.sink import StoreSink
 from storage.engine import Engine
-from storage.sink import StoreSink
 
 ROWS, ERRORS = 20_000, 200
 HOUR = Window(NOON, NOON + timedelta(hours=1))

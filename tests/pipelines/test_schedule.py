@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from core.config import TimeWindows
 from core.findings import RowSpan
 from core.times import EPOCH
-from pipelines.schedule import due_rows, due_times
+from pipelines.windows.schedule import due_rows, due_times
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 seconds = st.integers(0, 5_000).map(lambda s: NOON + timedelta(seconds=s))

@@ -16,7 +16,7 @@ from core.records import TIME, ModelKey
 from detectors import make
 from pipelines.backtest import Backtest
 from storage.engine import Engine
-from storage.past import Extent, extent
+from storage.findings.past import Extent, extent
 
 CUSUM = "cusum, options: {h: 8.0}"
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core.findings import Score
-from pipelines.verdict import told, unit
+from pipelines.steps.verdict import told, unit
 
 FIRED = Score(0.213, 0.14, 1e-9, effect=-0.42, interval=(-0.49, -0.35), detectable=0.1)
 QUIET = replace(FIRED, score=0.1, p_value=0.3)

@@ -13,10 +13,10 @@ import pytest
 import uvicorn
 
 from storage import open_engine
-from storage.chdb_engine import EmbeddedEngine
 from storage.engine import Engine
+from storage.engines.embedded import EmbeddedEngine
 from storage.migrate import migrate
-from storage.serve import Application, clickhouse_app, writes_with
+from storage.serving.serve import Application, clickhouse_app, writes_with
 
 TOKEN = "s3cret/+&"
 

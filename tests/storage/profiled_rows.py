@@ -7,12 +7,12 @@ import pyarrow as pa
 
 from core.findings import Window
 from core.records import PREDICTIONS, ModelKey
-from storage import windows
 from storage.engine import Engine
 from storage.profiles.profiler import Profiler
 from storage.profiles.reader import ProfileReader
-from storage.relations import Relation, of_window
-from storage.windows import Part
+from storage.windows import distributions as windows
+from storage.windows.distributions import Part
+from storage.windows.relations import Relation, of_window
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from core.errors import StoreError, StoreUnavailable
 from core.records import NAME, PREDICTIONS
-from storage.chdb_engine import EmbeddedEngine
 from storage.engine import Engine, Limits
-from storage.faults import RETRYABLE, store_error
-from storage.parameters import texts
+from storage.engines.embedded import EmbeddedEngine
+from storage.engines.faults import RETRYABLE, store_error
+from storage.engines.parameters import texts
 
 SCHEMA = PREDICTIONS.append(pa.field("batch", pa.uint64()))
 AT = datetime(2026, 11, 22, 13, 48, 48, 123456, tzinfo=UTC)

@@ -3,9 +3,9 @@
 import pytest
 
 from core.records import Half, HalfKind, Payload, RequestKey
-from storage.chdb_engine import EmbeddedEngine
+from storage.delivery.halves import IDS_PER_QUERY, StoreHalves
 from storage.engine import Engine
-from storage.halves import IDS_PER_QUERY, StoreHalves
+from storage.engines.embedded import EmbeddedEngine
 
 NOW = 1_800_000_000_000_000
 

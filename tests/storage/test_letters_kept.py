@@ -7,11 +7,11 @@ import pytest
 
 from core.records import LETTER_BYTES, DeadLetter, ModelKey, Replayed
 from core.times import from_micros
-from storage.chdb_engine import EmbeddedEngine
-from storage.dead_letters import LetterFilter, find, keep_replay, page
+from storage.delivery.sink import StoreSink
 from storage.engine import Engine
+from storage.engines.embedded import EmbeddedEngine
+from storage.lookup.dead_letters import LetterFilter, find, keep_replay, page
 from storage.migrate import LEDGER, migrate, migrations
-from storage.sink import StoreSink
 
 NOW = 1_800_000_000_000_000
 HOUR = 3_600_000_000
@@ -132,7 +132,7 @@ def engine_script(name: str) -> str:
     """The statement of a schema file that makes `dead_letters`."""
     from importlib.resources import files
 
-    from storage.statement import split
+    from storage.engines.statement import split
 
     (create,) = [s for s in split(files("storage.schema").joinpath(name).read_text()) if "EXISTS dead_letters" in s]
     return create

@@ -3,8 +3,8 @@ from typing import Any
 
 from core.findings import Explanation, Finding, RowScore, RowSpan, Run, Score, Window
 from storage.engine import Engine
-from storage.lineage import lineage
-from storage.outcomes import Outcome, save
+from storage.findings.outcomes import Outcome, save
+from storage.lookup.lineage import lineage
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

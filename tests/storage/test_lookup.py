@@ -11,11 +11,11 @@ from core.days import DAY_MICROS
 from core.errors import Rejected
 from core.records import FieldInfo, ModelKey
 from core.times import from_micros
-from storage.chdb_engine import EmbeddedEngine
-from storage.cursor import pack, unpack
+from storage.delivery.sink import StoreSink
 from storage.engine import Engine
-from storage.lookup import PAGE_KEY, Filter, Wanted, find, list_predictions, models, traffic
-from storage.sink import StoreSink
+from storage.engines.embedded import EmbeddedEngine
+from storage.lookup.cursor import pack, unpack
+from storage.lookup.predictions import PAGE_KEY, Filter, Wanted, find, list_predictions, models, traffic
 
 
 def ids(found: list[dict[str, Any]]) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from core.config import Config
 from core.errors import ConfigError
-from storage.journal import open_log
+from storage.delivery.journal import open_log
 
 
 def test_the_log_lies_beside_an_embedded_store_and_must_hold_the_largest_call(tmp_path: Path) -> None:

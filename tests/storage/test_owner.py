@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError, StoreError, StoreOwned
-from storage import open_engine, owner
-from storage.chdb_engine import EmbeddedEngine
+from storage import open_engine
 from storage.engine import Engine
+from storage.engines.embedded import EmbeddedEngine
 from storage.migrate import migrate
+from storage.serving import owner
 
 HOLDS = """
 import sys
@@ -29,8 +30,8 @@ from pathlib import Path
 import uvicorn
 from storage import open_engine
 from storage.migrate import migrate
-from storage.owner import announced
-from storage.serve import clickhouse_app, writes_with
+from storage.serving.owner import announced
+from storage.serving.serve import clickhouse_app, writes_with
 engine = open_engine("chdb://" + sys.argv[1], own=True)
 migrate(engine)
 listener = socket.create_server(("127.0.0.1", 0))

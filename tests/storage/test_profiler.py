@@ -14,8 +14,8 @@ from profiled_rows import DAY, HOUR, LATER, MINUTE, MODEL, NOON, counted, merged
 from core.findings import Window
 from storage.engine import Engine
 from storage.profiles.profiler import Profiler
-from storage.relations import of_window
-from storage.windows import Field
+from storage.windows.distributions import Field
+from storage.windows.relations import of_window
 
 TABLES = ("profiles_minute", "profiles_hour", "profiles_day")
 SECONDS = timedelta(seconds=1)

@@ -14,8 +14,8 @@ from storage.profiles.grains import MINUTE as MINUTES
 from storage.profiles.merge import OTHERS
 from storage.profiles.profiler import Profiler
 from storage.profiles.reader import ProfileReader
-from storage.relations import as_reference, of_window
-from storage.windows import Field
+from storage.windows.distributions import Field
+from storage.windows.relations import as_reference, of_window
 
 TEN = Window(NOON, NOON + 10 * MINUTE)
 A = Field("a", "num")

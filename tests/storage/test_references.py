@@ -9,9 +9,10 @@ from core.config import DatasetConfig
 from core.errors import ConfigError
 from core.findings import Window
 from core.records import PREDICTIONS, ModelKey
-from storage import references, windows
 from storage.engine import Engine
-from storage.windows import Field, Part
+from storage.windows import distributions as windows
+from storage.windows import references
+from storage.windows.distributions import Field, Part
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

@@ -5,10 +5,10 @@ import pytest
 from core.errors import Rejected
 from core.findings import Finding, RowScore, Run, Score, Window
 from core.records import ModelKey
-from storage import results, runs
 from storage.engine import Engine
-from storage.outcomes import Outcome, save
-from storage.results import ResultFilter
+from storage.findings import results, runs
+from storage.findings.outcomes import Outcome, save
+from storage.findings.results import ResultFilter
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

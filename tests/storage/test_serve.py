@@ -17,9 +17,9 @@ from fastapi import FastAPI
 
 from core.errors import StoreError
 from storage import open_engine, query
-from storage.chdb_engine import EmbeddedEngine
 from storage.engine import Limits
-from storage.serve import Application, clickhouse_app, writes_with
+from storage.engines.embedded import EmbeddedEngine
+from storage.serving.serve import Application, clickhouse_app, writes_with
 
 OWNER = {"X-ClickHouse-User": "owner", "X-ClickHouse-Key": "s3cret/+&"}
 

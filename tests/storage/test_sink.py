@@ -8,10 +8,10 @@ import pytest
 
 from core.days import DAY_MICROS
 from core.records import LETTER_BYTES, NAME, PREDICTIONS, TIME, DeadLetter, FieldInfo, ModelKey
-from storage.chdb_engine import EmbeddedEngine
+from storage.delivery.inserts import ROWS_PER_INSERT
+from storage.delivery.sink import StoreSink
 from storage.engine import Engine
-from storage.inserts import ROWS_PER_INSERT
-from storage.sink import StoreSink
+from storage.engines.embedded import EmbeddedEngine
 
 NOW = 1_800_000_000_000_000
 

@@ -12,10 +12,10 @@ from test_sink import NOW, count, rows
 from core.days import DAY_MICROS
 from core.errors import StoreUnavailable
 from core.records import DeadLetter
-from storage.chdb_engine import EmbeddedEngine
+from storage.delivery.inserts import INSERTS_AT_ONCE, Doubtful
+from storage.delivery.sink import StoreSink
 from storage.engine import Engine
-from storage.inserts import INSERTS_AT_ONCE, Doubtful
-from storage.sink import StoreSink
+from storage.engines.embedded import EmbeddedEngine
 
 
 def store_until_done(sink: StoreSink, batch: Any, tries: int = 9) -> None:

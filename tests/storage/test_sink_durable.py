@@ -6,10 +6,10 @@ import pytest
 from test_sink import NOW, count, rows
 
 from core.records import DeadLetter
-from storage.chdb_engine import EmbeddedEngine
+from storage.delivery.sink import StoreSink
 from storage.engine import Engine
+from storage.engines.embedded import EmbeddedEngine
 from storage.migrate import migrate
-from storage.sink import StoreSink
 
 DURABLE = {
     "fsync_after_insert": "1",

@@ -9,11 +9,11 @@ from core.days import DAY_MICROS
 from core.errors import StoreError, StoreUnavailable
 from core.records import DeadLetter, FieldInfo, Half, ModelKey, Payload, RequestKey
 from storage import open_engine
-from storage.chdb_engine import EmbeddedEngine
+from storage.delivery.halves import StoreHalves
+from storage.delivery.sink import StoreSink
 from storage.engine import Engine
-from storage.faults import BAD_ROWS, RETRYABLE, blames_rows, store_error
-from storage.halves import StoreHalves
-from storage.sink import StoreSink
+from storage.engines.embedded import EmbeddedEngine
+from storage.engines.faults import BAD_ROWS, RETRYABLE, blames_rows, store_error
 
 SPREAD = "Too many partitions for single INSERT block (120 partitions, limit is 100)"
 SHORT = "Attempt to read after eof: Cannot parse UInt8 from String, because value is too short"

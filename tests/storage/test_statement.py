@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from core.errors import StoreError
 from storage import query
 from storage.engine import Engine, Limits
-from storage.statement import OUTSIDE, format_of, insert_with_rows, one_statement, read_only, split
+from storage.engines.statement import OUTSIDE, format_of, insert_with_rows, one_statement, read_only, split
 
 READING = [
     "SELECT 1 AS x;",

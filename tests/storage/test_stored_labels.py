@@ -5,9 +5,9 @@ from typing import Any
 import pyarrow as pa
 
 from core.records import LABELS, TIME, ModelKey
+from storage.delivery.sink import StoreSink
 from storage.engine import Engine
-from storage.labels import StoredIds, newest_labels, revisions
-from storage.sink import StoreSink
+from storage.lookup.labels import StoredIds, newest_labels, revisions
 
 MODEL = ModelKey("default", "m")
 

@@ -6,12 +6,12 @@ import pytest
 
 from core.findings import RowSpan, Window
 from core.records import PREDICTIONS, ModelKey
-from storage import windows
-from storage.cache import CachedReader, DirectReader
 from storage.engine import Engine
-from storage.relations import Relation, as_reference, of_window
-from storage.rows import Choice, Tumbling, matrix, numeric, row_spans
-from storage.windows import Field, Part
+from storage.windows import distributions as windows
+from storage.windows.cache import CachedReader, DirectReader
+from storage.windows.distributions import Field, Part
+from storage.windows.relations import Relation, as_reference, of_window
+from storage.windows.rows import Choice, Tumbling, matrix, numeric, row_spans
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HOUR = Window(NOON, NOON + timedelta(hours=1))

@@ -12,12 +12,12 @@ from typing import Any
 import pyarrow as pa
 import uvicorn
 
+from collectors.accepting.intake import Intake
+from collectors.accounting.ledger import Ledger
+from collectors.accounting.receipts import Receipts
+from collectors.building.naming import Names
 from collectors.collector import Collector, Ports
-from collectors.intake import Intake
-from collectors.ledger import Ledger
-from collectors.naming import Names
-from collectors.pairing import Pairing
-from collectors.receipts import Receipts
+from collectors.halves.pairing import Pairing
 from collectors.taps.asgi import Receive, Scope, Send
 from collectors.taps.events import EventsTap, decoded_again
 from collectors.taps.ports import Ports as TapPorts

@@ -10,8 +10,8 @@ import pytest
 from raw_http import Upstream, connected, ok, post
 from tap_service import Host, Service
 
+from collectors.building.exchanges import Exchange
 from collectors.collector import Collector
-from collectors.exchanges import Exchange
 from core.config import Config
 
 INFER = "/tap/m/v2/models/income/infer"

@@ -11,8 +11,8 @@ from core.access import EVERY_NAMESPACE, NAMESPACES, Namespaces
 from core.findings import Report
 from storage import open_engine
 from storage.engine import Engine
+from storage.findings.reports import save_reports
 from storage.migrate import migrate
-from storage.reports import save_reports
 from tidemark.api import create, reports
 
 PAGE = "<p>caf\u00e9</p><script>long, in every report</script>"

@@ -9,19 +9,19 @@ import orjson
 import pyarrow as pa
 import pytest
 
+from collectors.accepting.intake import Intake
+from collectors.accounting.ledger import Ledger
+from collectors.accounting.receipts import Receipts
+from collectors.building.naming import Names
 from collectors.collector import Collector, Ports
-from collectors.intake import Intake
-from collectors.ledger import Ledger
-from collectors.naming import Names
-from collectors.pairing import Pairing
-from collectors.receipts import Receipts
+from collectors.halves.pairing import Pairing
 from collectors.taps.events import EventsTap, decoded_again
 from collectors.taps.ports import Ports as TapPorts
 from collectors.taps.rows import RowsTap
 from core.config import Config, Limits
 from core.metrics import Metrics
 from core.records import DeadLetter, FieldInfo, Half, HalfId, RequestKey
-from storage.journal import StoreJournal
+from storage.delivery.journal import StoreJournal
 from storage.wal import Log, Settings
 from tidemark.app import ASGI
 

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any
 
 from core.config import Config
-from storage.journal import open_log
+from storage.delivery.journal import open_log
 from tidemark.demo.processes import free_port
 
 START_SECONDS = 60

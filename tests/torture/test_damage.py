@@ -13,8 +13,8 @@ from checks import Found, read
 from client import Client
 from killable import Killable, eventually
 
-from collectors.items import Halves, Rows
-from collectors.journal import read_frame
+from collectors.accepting.items import Halves, Rows
+from collectors.accepting.journal import read_frame
 from collectors.taps.events import decoded_again
 from storage.wal.folder import read_checkpoint, segments
 from storage.wal.frames import HEADER, Frame, Position, scan

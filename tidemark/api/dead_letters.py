@@ -7,14 +7,14 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from collectors.replay import Replay
+from collectors.replaying.replay import Replay
 from core.config import model_key
 from core.errors import Rejected
 from core.reasons import REASONS
 from core.records import DeadLetter, Replayed
 from core.times import from_micros, rfc3339
-from storage.dead_letters import Kept, LetterFilter, find, page
 from storage.engine import Engine
+from storage.lookup.dead_letters import Kept, LetterFilter, find, page
 from tidemark.api.parameters import DeadLetters
 
 _SAME = ("letter", "source", "reason", "detail", "field", "namespace", "model", "id", "rows", "path")
@@ -75,7 +75,7 @@ def shown(kept: Kept) -> dict[str, Any]:
 
 
 def listed(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of `storage.dead_letters.page`."""
+    """A row of `storage.lookup.dead_letters.page`."""
     same = {name: row[name] for name in (*_SAME, "body_bytes", "kept_bytes")}
     return {**same, "received": rfc3339(row["received"]), "settled": bool(row["settled"])}
 

@@ -9,8 +9,8 @@ from core.config import MonitorConfig, model_key
 from core.findings import Run
 from core.times import rfc3339
 from storage.engine import Engine
-from storage.results import ResultFilter, page
-from storage.runs import last_runs
+from storage.findings.results import ResultFilter, page
+from storage.findings.runs import last_runs
 from tidemark.api.parameters import Allowed, Results
 
 

@@ -4,11 +4,11 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from collectors.books import Books
+from collectors.accounting.books import Books
 from core.errors import StoreUnavailable
 from core.times import rfc3339
 from storage.engine import Engine
-from storage.ledger import read_ledger
+from storage.lookup.ledger import read_ledger
 
 
 def routes(engine: Engine, books: Books | None) -> APIRouter:

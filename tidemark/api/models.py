@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from storage.engine import Engine
-from storage.lookup import models, traffic
+from storage.lookup.predictions import models, traffic
 from tidemark.api.parameters import Allowed
 from tidemark.api.view import plain
 

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from collectors.exchanges import Exchange, to_rows
-from collectors.naming import Names
+from collectors.building.exchanges import Exchange, to_rows
+from collectors.building.naming import Names
 from collectors.taps.events import decoded_again
 from core.records import Half
 from tidemark.api.view import prediction

@@ -6,13 +6,13 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from collectors.naming import Names
+from collectors.building.naming import Names
 from core.errors import Rejected
-from storage import lookup
-from storage.cursor import pack, unpack
 from storage.engine import Engine
-from storage.lineage import lineage
-from storage.lookup import PAGE_KEY, Filter, Wanted
+from storage.lookup import predictions as lookup
+from storage.lookup.cursor import pack, unpack
+from storage.lookup.lineage import lineage
+from storage.lookup.predictions import PAGE_KEY, Filter, Wanted
 from tidemark.api.orphans import orphans
 from tidemark.api.parameters import Allowed, One, Predictions
 from tidemark.api.view import label, plain, prediction

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from core.errors import Rejected
 from storage.engine import Engine
-from storage.reports import WantedReport, find_report
+from storage.findings.reports import WantedReport, find_report
 from tidemark.api.parameters import Allowed, Report
 
 # It is a library's HTML with user's data in it: it runs in an origin of its own and reaches nothing.

@@ -12,8 +12,8 @@ from core.config import model_key
 from core.errors import ConfigError
 from core.times import from_micros, micros, rfc3339
 from storage import exists, open_engine
-from storage.dead_letters import Kept, LetterFilter, find, page
 from storage.engine import Engine
+from storage.lookup.dead_letters import Kept, LetterFilter, find, page
 from storage.migrate import migrate
 from tidemark.api.dead_letters import listed, shown
 from tidemark.collector_client import CollectorClient

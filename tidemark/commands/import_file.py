@@ -13,7 +13,7 @@ import orjson
 from core.config import load
 from core.errors import ConfigError
 from core.times import micros
-from storage.owner import holder
+from storage.serving.owner import holder
 from tidemark.collector_client import CollectorClient
 from tidemark.importing import opened
 from tidemark.importing.inside import Inside

@@ -12,7 +12,7 @@ from core.times import from_micros, micros
 from storage import open_engine
 from storage.engine import Engine
 from storage.migrate import migrate
-from storage.references import ReferenceVersion, add_file, add_window, versions
+from storage.windows.references import ReferenceVersion, add_file, add_window, versions
 
 
 def run(arguments: Namespace) -> int:

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from core import log
 from core.config import load
 from storage import open_engine
-from storage.http_request import Credentials
 from storage.migrate import migrate
-from storage.serve import OWNER, Access, Authorise, clickhouse_app
+from storage.serving.request import Credentials
+from storage.serving.serve import OWNER, Access, Authorise, clickhouse_app
 
 PASSWORD = "TIDEMARK_STORE_PASSWORD"
 
@@ -21,7 +21,7 @@ def run(arguments: Namespace) -> int:
     config = load(arguments.config)
     log.configure(arguments.log_level)
     password = os.environ.get(PASSWORD, "")
-    from storage.chdb_engine import EmbeddedEngine
+    from storage.engines.embedded import EmbeddedEngine
     from tidemark.app import App, Routes
     from tidemark.listen import Listen
     from tidemark.listen import run as answer

@@ -10,8 +10,8 @@ import orjson
 from collectors.taps.asgi import Message, Scope
 from core.config import Config
 from storage import open_engine
-from storage.journal import open_log
-from storage.lookup import Wanted, find
+from storage.delivery.journal import open_log
+from storage.lookup.predictions import Wanted, find
 from tidemark.collecting import Collecting
 from tidemark.importing.target import PATH, Answer, Call
 from tidemark.roles import Shared

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.exchanges import Exchange, Naming, to_rows
+from collectors.building.exchanges import Exchange, Naming, to_rows
 from collectors.formats import Hints, decode
 from collectors.rows import Defaults
 from collectors.taps.rows import READERS

@@ -1,0 +1,1 @@
+"""CloudEvents in their three modes."""

@@ -1,0 +1,1 @@
+"""Requests and responses that come separately, and those that stay alone."""

@@ -1,0 +1,1 @@
+"""Which predictions are kept where only a share is."""

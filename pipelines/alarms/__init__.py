@@ -1,0 +1,1 @@
+"""From the false alarms that can be borne to the threshold of each comparison."""

@@ -1,0 +1,1 @@
+"""What runs each kind of step, what it is given and what it gives back."""

@@ -1,0 +1,1 @@
+"""What monitors leave behind, and what they go on from."""

@@ -1,0 +1,1 @@
+"""The embedded engine for other processes, over the ClickHouse HTTP protocol."""

@@ -1,0 +1,1 @@
+"""What monitors read: windows and references as distributions, rows, tables and series."""
