@@ -13,15 +13,15 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from collectors.accepting.arrivals import Arrivals, Arrived
-from collectors.accounting.counting import count_labels, count_sampled, count_stored
-from collectors.accounting.ledger import Ledger, Line, Tally, exchange_rows, half_rows, line_of, rows_of, tally
+from collectors.accounting.ends import Ends
+from collectors.accounting.ledger import Ledger, Tally, exchange_rows, half_rows, line_of, rows_of, tally
 from collectors.accounting.note import Left
 from collectors.building.builder import BUILT_AT_ONCE, Builder
 from collectors.building.exchanges import Exchange, Group, Naming
 from collectors.halves.orphans import Orphans
 from collectors.halves.pairing import FOREVER, Pairing, Swept, Waiting
 from collectors.halves.sweeping import Sweeper
-from collectors.labels import label_line, labels_of
+from collectors.labels import labels_of
 from collectors.labels.duplicates import LabelDuplicates
 from collectors.labels.spool import LabelOutcomes, LabelSpool
 from collectors.sampling.sampler import EVERYTHING, Sampling
@@ -81,10 +81,11 @@ class Collector:
         self.lock = RLock()  # what is taken inside it is on one side of a `cut`
         self._arrivals = Arrivals(self.lock)
         self._duplicates = Duplicates(ports.metrics)
-        self._builder = Builder(ports.naming, self._duplicates, ports.ledger, self._bury)
-        self._spool = Spool(ports.sink, Outcomes(self._stored, self._refused))
+        self._ends = ends = Ends(ports.ledger, ports.metrics, lambda letter: self._spool.add_letter(letter))
+        self._builder = Builder(ports.naming, self._duplicates, ports.ledger, ends.bury)
+        self._spool = Spool(ports.sink, Outcomes(ends.stored, ends.refused))
         self._label_duplicates = LabelDuplicates()
-        self._labels = LabelSpool(ports.sink.store_labels, LabelOutcomes(self._stored_labels, self._refused_labels))
+        self._labels = LabelSpool(ports.sink.store_labels, LabelOutcomes(ends.stored_labels, ends.refused_labels))
         self._orphans = Orphans(self._pairing, ports.naming, ports.orphan_after)
         self._sweeper = Sweeper(self._pairing, self._orphans, ports.ledger, ports.metrics, ports.clock)
         self._known_fields: set[FieldInfo] = set()
@@ -264,9 +265,7 @@ class Collector:
     def _keep(self, batch: pa.RecordBatch) -> None:
         """Those rows that are to be stored."""
         sampled = self._ports.sampling.kept(batch)
-        if len(sampled.dropped):
-            count_sampled(sampled.dropped, self._metrics)
-            self.ledger.settle(rows_of(sampled.dropped), "sampled")
+        self._ends.sampled(sampled.dropped)
         self._spool.add(sampled.kept)
 
     def _sweep(self, now: int, everything: bool) -> Swept:
@@ -276,26 +275,6 @@ class Collector:
             self._store(now, everything)
         self._sweeper.judge()
         return swept
-
-    def _stored(self, batch: pa.RecordBatch) -> None:
-        count_stored(batch, self._metrics)
-        self.ledger.settle(rows_of(batch), "stored")
-
-    def _stored_labels(self, batch: pa.RecordBatch) -> None:
-        count_labels(batch, self._metrics)
-        self.ledger.settle(labels_of(batch), "stored")
-
-    def _refused_labels(self, letter: DeadLetter) -> None:
-        self.ledger.settle(Tally({label_line(letter.namespace, letter.model): letter.rows}), "dead_lettered")
-        self._bury(letter)
-
-    def _refused(self, letter: DeadLetter, rows: int) -> None:
-        self.ledger.settle(Tally({Line(letter.source, letter.namespace, letter.model): rows}), "dead_lettered")
-        self._bury(letter)
-
-    def _bury(self, letter: DeadLetter) -> None:
-        self._metrics.dead_letters.labels(letter.reason).inc()
-        self._spool.add_letter(letter.cut())
 
     def _notice(self, fields: Sequence[FieldInfo]) -> None:
         with self.lock:
