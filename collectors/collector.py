@@ -180,8 +180,9 @@ class Collector:
 
     def look_after(self, left: Left) -> None:
         """What a process has left in the half store. StoreError when the store is away."""
-        self._orphans.resume(*left.looked)
+        waiting = self._orphans.resume(*left.looked)
         self._pairing.complete_noted(left.completing)
+        self._pairing.look_out(waiting)
 
     def left(self) -> Left:
         """For `look_after` when this process has ended."""

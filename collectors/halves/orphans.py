@@ -5,7 +5,7 @@ orphan: it was sent to two collectors, and paired at the other. That may come la
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -62,10 +62,12 @@ class Orphans:
         once = min((half.received for half in self._watched), default=now)
         return min((half.received for half in (*self._counted, *self._answered)), default=once), once
 
-    def resume(self, twice: int, once: int) -> None:
-        """Watch what an earlier process left. StoreUnavailable when the store is away."""
-        for half in self._store.left(min(twice, once)) if once else ():
+    def resume(self, twice: int, once: int) -> Sequence[HalfId]:
+        """Watch what an earlier process left, which it returns. StoreUnavailable when the store is away."""
+        left = self._store.left(min(twice, once)) if once else ()
+        for half in left:
             (self._watched if half.received >= once else self._counted)[half] = None
+        return left
 
     def judge(self, now: int) -> Judged | None:
         """Some of those that are due, None when there are no more. StoreUnavailable leaves them for the next time."""

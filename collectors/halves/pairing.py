@@ -5,16 +5,20 @@ it. Each sweep first keeps its own halves there and then asks for their partners
 halves, the later one sees both, or each of them does. Then the one with the response goes first, and the other looks
 again before it does the same. Halves leave the half store only when their prediction is stored and the log's note says
 so: after a crash in between the same is done again.
+
+Several requests or responses under one id are paired in the order they came.
 """
 
 import logging
-from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from threading import Lock
 from typing import NamedTuple
 
 from collectors.building.exchanges import Exchange
+from collectors.halves.left import Left
+from collectors.halves.matching import again, by_key, exchange_of, other, pairs
 from collectors.storing.recent import Recent, Seen
 from core.config import HALVES_IN_MEMORY
 from core.errors import Rejected
@@ -70,7 +74,9 @@ class Pairing:
         self.store, self.decode, self._started = store, decode, started
         self._patience = int(patience * 1e6)
         self._waiting: dict[tuple[RequestKey, HalfKind], Waiting] = {}
-        self._displaced: list[Waiting] = []  # same key and kind as a waiting one, other content: both are kept
+        # Those that the next sweep takes: their other half is in the store, or one of the same key and kind waits.
+        self._hurried: list[Waiting] = []
+        self._left = Left()
         self._completed: list[Half] = []
         self._held: dict[HalfId, int] = {}  # in the store as well, while another collector may be completing them: till
         self._bytes = 0
@@ -80,7 +86,7 @@ class Pairing:
         self._lock = Lock()
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._displaced)
+        return len(self._waiting) + len(self._hurried)
 
     @property
     def bytes(self) -> int:
@@ -111,17 +117,30 @@ class Pairing:
             if seen is Seen.DUPLICATE:
                 return seen
             self._marks.append(known)
-            other = self._waiting.pop((half.key, _other(half)), None)
-            if other is not None:
-                self._bytes -= half_bytes(other.half)
-                # A crash may have come between keeping one of them in the store and noting that.
-                self._completed += [one for one in (half, other.half) if self._may_be_kept(one)]
-                return _exchange(half, other.half)
-            if key in self._waiting:
-                self._displaced.append(self._waiting[key])
-            self._waiting[key] = Waiting(half, known, before)
-            self._bytes += half_bytes(half)
+            if half.received < self._started:
+                self._left.discard(half.id)
+            partner = self._waiting.get((half.key, other(half)))
+            if self._left.claim(half, partner.half.received if partner else FOREVER):
+                self._hurry(Waiting(half, known, before))
+            elif partner:
+                return self._completed_by(half, partner.half)
+            elif key in self._waiting:
+                self._hurry(Waiting(half, known, before))
+            else:
+                self._waiting[key] = Waiting(half, known, before)
+                self._bytes += half_bytes(half)
             return seen
+
+    def _hurry(self, one: Waiting) -> None:
+        self._hurried.append(one)
+        self._bytes += half_bytes(one.half)
+
+    def _completed_by(self, half: Half, partner: Half) -> Exchange:
+        del self._waiting[partner.key, partner.kind]
+        self._bytes -= half_bytes(partner)
+        # A crash may have come between keeping one of them in the store and noting that.
+        self._completed += [one for one in (half, partner) if self._may_be_kept(one)]
+        return exchange_of(half, partner)
 
     def waiting(self) -> list[Waiting]:
         """Every half in memory."""
@@ -129,7 +148,7 @@ class Pairing:
             return self._all()
 
     def _all(self) -> list[Waiting]:
-        return [*self._waiting.values(), *self._displaced]
+        return [*self._waiting.values(), *self._hurried]
 
     def _may_be_kept(self, half: Half) -> bool:
         return half.received < self._started or half.id in self._held
@@ -143,16 +162,17 @@ class Pairing:
         if not due:
             return Swept()
         self.store.keep([half for half in due if half.id not in self._held])
-        kept = _by_key(self.store.kept({half.key for half in due}))
+        kept = by_key(self.store.kept({half.key for half in due}))
         alone = self._released([half for half in due if not self._holds(half, kept[half.key], now)])
         found = self._paired(alone, kept)
         paired = {id(one.half) for one in found}
+        self._forget_left(found)
         return Swept(tuple(half for half in alone if id(half) not in paired), tuple(found))
 
     def _due(self, now: int) -> list[Half]:
-        displaced = {id(one.half) for one in self._displaced}
+        hurried = {id(one.half) for one in self._hurried}
         waiting = [one.half for one in self.waiting()]
-        waited = [h for h in waiting if h.received + self._patience <= now or id(h) in displaced]
+        waited = [h for h in waiting if h.received + self._patience <= now or id(h) in hurried]
         return [half for half in waited if self._held.get(half.id, 0) <= now]
 
     def _holds(self, half: Half, kept: Sequence[Half], now: int) -> bool:
@@ -177,6 +197,12 @@ class Pairing:
         kept = self.store.kept({id.key for id in noted})
         self._completed += [half for half in kept if half.id in noted]
 
+    def look_out(self, left: Iterable[HalfId]) -> None:
+        """Halves that an earlier process has left in the store, and that may still find their other half."""
+        ended = set(self.completing)
+        with self._lock:
+            self._left.add(half for half in left if half not in ended)
+
     def end(self, halves: Iterable[Half]) -> None:
         """These in the store wait no more, as of the next `settle`."""
         self._completed += halves
@@ -191,9 +217,10 @@ class Pairing:
         """Let go of halves that are in the store; returns those that no partner has reached meanwhile."""
         chosen = {id(half) for half in due}
         with self._lock:
-            alone = [w.half for w in (*self._waiting.values(), *self._displaced) if id(w.half) in chosen]
+            alone = [w.half for w in self._all() if id(w.half) in chosen]
             self._waiting = {key: w for key, w in self._waiting.items() if id(w.half) not in chosen}
-            self._displaced = [w for w in self._displaced if id(w.half) not in chosen]
+            self._hurried = [w for w in self._hurried if id(w.half) not in chosen]
+            self._left.add(half.id for half in alone)
             self._bytes -= sum(map(half_bytes, alone))
             self._held = {w.half.id: till for w in self._all() if (till := self._held.get(w.half.id))}
         chosen -= {id(half) for half in alone}
@@ -201,38 +228,24 @@ class Pairing:
         return alone
 
     def _paired(self, alone: Sequence[Half], kept: Mapping[RequestKey, Sequence[Half]]) -> list[Found]:
-        pairs = {half.key: pair for half in alone if (pair := _pair(half, kept[half.key]))}
         found = []
-        for half, kept_partner in pairs.values():
-            try:
-                partner = self.decode(kept_partner)
-            except Rejected as error:
-                log.warning("a kept %s of %s cannot be read any more: %s", kept_partner.kind, half.key.model, error)
-            else:
-                again = tuple(_again((half, partner), kept[half.key]))
-                found.append(Found(half, partner, _exchange(half, partner), again))
-                self._completed += [half, kept_partner, *again]
+        for key, halves in by_key(alone).items():
+            for half, kept_partner in pairs(halves, kept[key]):
+                try:
+                    partner = self.decode(kept_partner)
+                except Rejected as error:
+                    log.warning("a kept %s of %s cannot be read any more: %s", kept_partner.kind, key.model, error)
+                else:
+                    copies = tuple(again((half, partner), kept[key]))
+                    found.append(Found(half, partner, exchange_of(half, partner), copies))
+                    self._completed += [half, kept_partner, *copies]
         return found
 
-
-def _by_key(halves: Iterable[Half]) -> Mapping[RequestKey, list[Half]]:
-    found: dict[RequestKey, list[Half]] = defaultdict(list)
-    for half in halves:
-        found[half.key].append(half)
-    return found
-
-
-def _pair(half: Half, kept: Sequence[Half]) -> tuple[Half, Half] | None:
-    """A half with the one that was kept last of its other halves, unless another collector has completed it."""
-    partners = [one for one in kept if one.kind == _other(half)]
-    return (half, partners[-1]) if partners and any(one.id == half.id for one in kept) else None
-
-
-def _again(pair: Sequence[Half], kept: Sequence[Half]) -> Iterator[Half]:
-    for one in kept:
-        for half in pair:
-            if one.kind == half.kind and one.body == half.body and one.received != half.received:
-                yield one._replace(payload=half.payload)
+    def _forget_left(self, found: Sequence[Found]) -> None:
+        with self._lock:
+            for one in found:
+                for half in (one.half, one.partner, *one.again):
+                    self._left.discard(half.id)
 
 
 def mark(half: Half) -> int:
@@ -243,11 +256,3 @@ def mark(half: Half) -> int:
 
 def half_bytes(half: Half) -> int:
     return HALF_BYTES + len(half.body) + sum(tensor.values.nbytes for tensor in half.payload.tensors)
-
-
-def _other(half: Half) -> HalfKind:
-    return "response" if half.kind == "request" else "request"
-
-
-def _exchange(half: Half, other: Half) -> Exchange:
-    return Exchange(half, other) if half.kind == "request" else Exchange(other, half)

@@ -124,14 +124,49 @@ def test_a_half_completed_while_it_is_swept_is_no_orphan() -> None:
     assert not store.stored and (len(pairs), pairs.bytes) == (0, 0)
 
 
-def test_of_two_conflicting_halves_one_pairs_and_the_other_is_kept() -> None:
+def test_of_two_conflicting_halves_the_first_pairs_and_the_other_is_kept() -> None:
     store = Halves()
     pairs = pairing(store)
     pairs.add(half(x=[1.0]))
     assert pairs.add(half(x=[2.0])._replace(received=NOW + 1)) is Seen.CONFLICT
     assert isinstance(pairs.add(half(kind="response")), Exchange)
     pairs.sweep(FOREVER)
-    assert [h.payload.tensors[0].values.tolist() for h in store.stored.values()] == [[1.0]]
+    assert [h.payload.tensors[0].values.tolist() for h in store.stored.values()] == [[2.0]]
+
+
+def test_a_half_whose_partner_was_left_in_the_store_does_not_wait_again() -> None:
+    pairs = pairing(Halves())
+    pairs.add(half(x=[1.0]))
+    pairs.sweep(FOREVER)
+    pairs.add(half(kind="response", y=[2.0])._replace(received=NOW + 60 * SECOND))
+    [found] = pairs.sweep(NOW + 60 * SECOND).found
+    assert (found.half.kind, found.partner.kind) == ("response", "request")
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("swept", range(4))
+@pytest.mark.parametrize("kinds", [("request", "response"), ("response", "request")])
+def test_of_two_pairs_with_one_id_each_finds_its_own_half(
+    kinds: tuple[HalfKind, HalfKind], swept: int, restarted: bool
+) -> None:
+    """In the order they came, whichever of them is swept into the store before its partner comes."""
+    store = Halves()
+    pairs, made = pairing(store), []
+    sent = [half(kind=kind, v=[float(pair)]) for pair in range(2) for kind in kinds]
+    for n, one in enumerate(sent):
+        found = pairs.add(one._replace(received=NOW + n))
+        made += [found] if isinstance(found, Exchange) else []
+        if n == swept:
+            made += [one.exchange for one in pairs.sweep(FOREVER).found]
+            if restarted:
+                pairs = pairing(store)
+                pairs.look_out([half.id for half in store.stored.values()])
+    made += [one.exchange for one in pairs.sweep(FOREVER).found]
+    assert sorted(_values(one) for one in made) == [(0.0, 0.0), (1.0, 1.0)]
+
+
+def _values(exchange: Exchange) -> tuple[float, ...]:
+    return tuple(one.payload.tensors[0].values[0] for one in (exchange.request, exchange.response) if one)
 
 
 class Delivery(RuleBasedStateMachine):

@@ -51,21 +51,28 @@ def _bytes(body: str | bytes) -> bytes:
     return body.encode() if isinstance(body, str) else body
 
 
+def none(wrong: Sequence[object], what: str) -> None:
+    """Of tens of thousands a report shows the first few."""
+    if wrong:
+        raise AssertionError(f"{len(wrong)} {what}: {wrong[:5]}")
+
+
 def check_calls(found: Found, calls: Sequence[Call]) -> None:
     """Acknowledged rows once each; of a call that nobody answered all rows or none."""
     counted = [(call, {found.row(id, call.value) for id in call.ids}) for call in calls]
-    assert [said for said in counted if said[0].acknowledged and said[1] != {1}] == []
-    assert [said for said in counted if said[1] not in ({0}, {1})] == []
+    none([said for said in counted if said[0].acknowledged and said[1] != {1}], "acknowledged rows that are not there")
+    none([said for said in counted if said[1] not in ({0}, {1})], "rows of calls that are there in part")
 
 
 def check_pairs(found: Found, pairs: Sequence[Pair]) -> None:
     """Whole pairs once each and nothing of them left; halves without a partner wait, once."""
-    assert [(pair, found.paired(pair)) for pair in pairs if pair.whole and found.paired(pair) != {1}] == []
-    assert [(pair, found.paired(pair)) for pair in pairs if found.paired(pair) not in ({0}, {1})] == []
+    counted = [(pair, found.paired(pair)) for pair in pairs]
+    none([said for said in counted if said[0].whole and said[1] != {1}], "acknowledged pairs that are not there")
+    none([said for said in counted if said[1] not in ({0}, {1})], "pairs that are there in part")
     wrong = [
         (half, found.waiting[half], pair) for half, pair in halves_of(pairs).items() if not _right(found, half, pair)
     ]
-    assert wrong == []
+    none(wrong, "halves that wait and should not, or do not and should")
 
 
 def _right(found: Found, half: tuple[str, str, int], pair: Pair) -> bool:
