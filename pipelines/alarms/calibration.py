@@ -36,6 +36,8 @@ _QUANTILES = (0.9, 0.7, 0.5, 0.3, 0.1)
 # Surprises beyond it are all the same: exp(-600) is still a number.
 _FARTHEST = 600.0
 
+_OUT_OF_REACH = "no change would fire: the reference's blocks differ too much, or are too few for so rare alarms"
+
 K = TypeVar("K", bound=Hashable)
 Compare = Callable[[Distribution, Distribution, float], Score]
 
@@ -93,7 +95,8 @@ class Sides(NamedTuple):
 
 def decide(compare: Compare, sides: Sides, margin: Margin, level: Level) -> Score:
     """The Score of `compare`, its threshold the highest of three: the law's with the field's inflation, that of the
-    highest field in the blocks, and the gate. A threshold of the user's stays."""
+    highest field in the blocks, and the gate. A threshold of the user's stays. What was detectable rises with it.
+    """
     score, anchor = compare(*sides, level.alpha), compare(*sides, _ANCHOR)
     if score.threshold is None or anchor.threshold is None or score.p_value is None:
         return score
@@ -101,7 +104,24 @@ def decide(compare: Compare, sides: Sides, margin: Margin, level: Level) -> Scor
     height = _height_of(level.surprise, margin) * inflation
     law = score.threshold * inflation ** (1 / margin.shape.exponent)
     history = anchor.threshold * (height / _ANCHOR_HEIGHT) ** (1 / margin.shape.exponent)
-    return replace(score, threshold=max(law, history, margin.gate))
+    threshold = max(law, history, margin.gate)
+    shown = _detectable(compare, sides, level.alpha, (score.threshold / threshold) ** margin.shape.exponent)
+    reason = score.reason if shown is not None or score.detectable is None else _OUT_OF_REACH
+    return replace(score, threshold=threshold, detectable=shown, reason=reason)
+
+
+def _detectable(compare: Compare, sides: Sides, alpha: float, rows: float) -> float | None:
+    """As if there were only so much of the rows: that makes the law's threshold as high as the raised one, about."""
+    return compare(_resized(sides.reference, rows), _resized(sides.window, rows), alpha).detectable
+
+
+def _resized(side: Distribution, rows: float) -> Distribution:
+    """As many times the effective rows, all else unchanged."""
+    return replace(
+        side,
+        effective_rows=side.effective_rows * rows,
+        squares=None if side.squares is None else side.squares / rows,
+    )
 
 
 def critical(highest: Floats, alpha: float) -> float:
@@ -172,9 +192,7 @@ def shape(compare: Compare, whole: Distribution, block: Distribution) -> Shape |
 def _exponent(compare: Compare, whole: Distribution) -> float:
     """2 for scores that are differences, as D is, 1 for squared ones, as PSI is: told by how thresholds fall when rows
     are four times as many. (Normal variables squared have exponential tails, so heights of both have.)"""
-    squares = None if whole.squares is None else whole.squares / 4
-    more = replace(whole, effective_rows=whole.effective_rows * 4, squares=squares)
-    one, other = (compare(rows, rows, _ANCHOR).threshold for rows in (whole, more))
+    one, other = (compare(rows, rows, _ANCHOR).threshold for rows in (whole, _resized(whole, 4)))
     return 2.0 if one and other and 1.6 < one / other < 2.6 else 1.0
 
 

@@ -21,6 +21,8 @@ from storage.delivery.sink import StoreSink
 from storage.engine import Engine, Limits
 from storage.migrate import migrate
 
+pytestmark = pytest.mark.alone
+
 NOW = 1_800_000_000_000_000
 FLUSHES = 150
 

@@ -22,6 +22,8 @@ from storage import open_engine
 from storage.engine import Engine
 from tidemark.demo.processes import free_port, running
 
+pytestmark = pytest.mark.alone
+
 SECONDS = float(os.environ.get("TORTURE_SECONDS", "20"))
 FAULTS: dict[Fault, float] = {
     "refuse": 0.1,

@@ -66,6 +66,30 @@ def test_a_block_beside_the_whole_scores_as_beside_the_rest() -> None:
     assert tail(ks.compare, numbers(block), numbers(block), law) is None
 
 
+@pytest.mark.parametrize(("name", "exponent"), [("ks", 2), ("psi", 1)])
+def test_a_raised_threshold_raises_what_was_detectable(name: str, exponent: float) -> None:
+    """By simulation: most shifts of that size are found, four of five by the law whose rows are taken away."""
+    random, compare = np.random.default_rng(3), detector(name).compare
+    reference, margin = numbers(random.normal(size=20_000)), Margin(Shape(exponent, 1.3), 30, 9, 1000, 0.0)
+    level = Level(0.01, 5)
+    usual = decide(compare, Sides(reference, numbers(random.normal(size=1000))), margin, level)
+    law = compare(reference, numbers(random.normal(size=1000)), 0.01)
+    assert usual.detectable and law.detectable and usual.detectable > 1.5 * law.detectable
+    shifted = (numbers(random.normal(usual.detectable, 1, 1000)) for _ in range(300))
+    found = np.mean([decide(compare, Sides(reference, window), margin, level).fired for window in shifted])
+    assert 0.6 < found < 1
+
+
+def test_a_threshold_beyond_every_score_says_that_nothing_can_fire() -> None:
+    random, ks = np.random.default_rng(0), detector("ks")
+    sides = Sides(numbers(random.normal(size=900)), numbers(random.normal(size=90)))
+    said = decide(ks.compare, sides, Margin(Shape(2, 1.3), 20, 40, 80, 0.0), Level(1e-6, 30))
+    assert said.threshold and said.threshold > 1 and said.detectable is None and not said.fired
+    assert (
+        said.reason == "no change would fire: the reference's blocks differ too much, or are too few for so rare alarms"
+    )
+
+
 def test_more_rows_do_not_make_out_what_the_references_own_blocks_show() -> None:
     ks = detector("ks")
     margin = Margin(Shape(2, 1.3), blocks=30, inflation=3, rows=1000, gate=0.0)

@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tidemark.demo.processes import free_port
+
+pytestmark = pytest.mark.alone
 
 
 def demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -17,6 +17,8 @@ from killable import Killable, Trigger, from_environment
 from model_server import upstream
 from persistent_senders import PairsSender, ProxySender, RowsSender, Sender
 
+pytestmark = pytest.mark.alone
+
 KILLS = int(from_environment("TORTURE_KILLS", 10_000))
 SECONDS = from_environment("TORTURE_SECONDS", 25)
 PROXY_SECONDS = 1.0  # the bound is 50 ms after the answer; on a busy machine a process does not even run for that long
