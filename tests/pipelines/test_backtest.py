@@ -20,6 +20,7 @@ from storage.engine import Engine
 from storage.findings.past import extent
 
 NAMED = ("monitor", "step", "version", "segment", "field", "window_rows")
+BESIDE = ("basis", "alpha", "calibration", "rank")
 REFERENCES = ("references", "reference_versions")
 MINUTE = timedelta(minutes=1)
 LIVE = """
@@ -46,6 +47,12 @@ monitors:
     reference: {dataset: '%s'}
     window: {rows: 850}
     steps: [{name: d, use: ks}]
+  - name: bearing
+    model: m
+    reference: {window: 20m}
+    window: {every: 5m, over: 1m, settle: 30s}
+    false_alarms: 1/20 windows
+    steps: [{name: d, use: ks}, {name: s, use: cusum, options: {h: 15}}]
 """
 MINUTES = 45
 
@@ -105,9 +112,10 @@ def test_over_a_stretch_that_was_monitored_it_gives_the_same_alarms_windows_and_
     found = backtested(engine, config, Window(NOON, now), now)
     assert {name: len(one.alarms) for name, one in found.items()} == alarms
     assert alarms["timed"] >= 2 and alarms["sliding"] >= 1 and alarms["rows"] >= 2 and alarms["against"] >= 2
-    columns = ", ".join((*NAMED, "basis", "alpha", "rank", "window_start", "window_end", "score", "threshold", "fired"))
+    columns = ", ".join((*NAMED, *BESIDE, "window_start", "window_end", "score", "threshold", "fired"))
     stored = engine.rows(f"SELECT {columns} FROM results FINAL WHERE step != 'why'")
     assert {row["basis"] for row in stored} == {"rows", "profiles"}
+    assert {row["calibration"] for row in stored} == {"", "calibrated", "uncalibrated"}
     assert sorted(map(shown, rows_of(engine, config, now))) == sorted(shown(row.values()) for row in stored)
     ran = {row["monitor"]: row["n"] for row in engine.rows("SELECT monitor, count() AS n FROM runs FINAL GROUP BY 1")}
     assert {name: one.windows for name, one in found.items()} == ran
@@ -129,7 +137,7 @@ def rows_of(engine: Engine, config: Config, now: datetime) -> Iterator[list[Any]
             watched = monitor.model_copy(update={"steps": steps})
             for outcome in backtest.outcomes(watched, Window(NOON, now), held):
                 for f in outcome.findings:
-                    same = [getattr(f, name) for name in (*NAMED, "basis", "alpha", "rank")]
+                    same = [getattr(f, name) for name in (*NAMED, *BESIDE)]
                     window, score = f.window, f.score
                     yield [*same, window.start, window.end, score.score, score.threshold, int(score.fired)]
 
@@ -148,7 +156,7 @@ def test_monitors_that_never_ran_are_replayed_and_only_their_reference_is_added(
     for minute in range(30):
         traffic(engine, minute)
     found = backtested(engine, config, Window(NOON - timedelta(days=3), NOON + 60 * MINUTE), NOON + 60 * MINUTE)
-    assert [one.windows for one in found.values()] == [6, 3, 6, 10]
+    assert [one.windows for one in found.values()] == [6, 3, 6, 10, 6]
     assert [len(found[name].alarms) for name in ("timed", "rows")] == [1, 1]
     assert found["timed"].undecided == 1  # its reference was not whole
     per_month = found["timed"].alarms_per_month
