@@ -90,6 +90,7 @@ class Collector:
         self._sweeper = Sweeper(self._pairing, self._orphans, ports.ledger, ports.metrics, ports.clock)
         self._known_fields: set[FieldInfo] = set()
         self._new_fields: set[FieldInfo] = set()
+        self._catching_up = False  # the log may hold the other half of what is in the half store
         self._forget_at = 0  # when what was stored before a restart need not be told any more; 0 = not yet known
         self._oldest = 0  # when the oldest thing that is not stored was received; 0 = nothing waits
 
@@ -179,7 +180,8 @@ class Collector:
         self._duplicates.remember(self._ports.sink.newest(rows))
 
     def look_after(self, left: Left) -> None:
-        """What a process has left in the half store. StoreError when the store is away."""
+        """What a process has left in the half store, before `caught_up`. StoreError when the store is away."""
+        self._catching_up = True
         waiting = self._orphans.resume(*left.looked)
         self._pairing.complete_noted(left.completing)
         self._pairing.look_out(waiting)
@@ -190,6 +192,7 @@ class Collector:
 
     def caught_up(self) -> None:
         """Everything that was in the log at a restart has been taken; halves of it may pair in a while."""
+        self._catching_up = False
         self._forget_at = self._forget_at or self._ports.clock() + FORGET_MICROS
 
     def in_flight(self) -> Tally:
@@ -274,7 +277,8 @@ class Collector:
         if swept.found:
             self._builder.add(one.exchange for one in swept.found)
             self._store(now, everything)
-        self._sweeper.judge()
+        if not self._catching_up:
+            self._sweeper.judge()
         return swept
 
     def _notice(self, fields: Sequence[FieldInfo]) -> None:

@@ -24,15 +24,22 @@ def by_key(halves: Iterable[Half]) -> Mapping[RequestKey, list[Half]]:
 
 
 def pairs(halves: Sequence[Half], kept: Sequence[Half]) -> Iterator[tuple[Half, Half]]:
-    """The first half with the first of its other halves in the store, and so on; not those that another collector has
-    completed."""
-    free = list(kept)  # in the order they came
-    for half in sorted(halves, key=lambda half: half.received):
-        partner = next((one for one in free if one.kind == other(half)), None)
-        if partner and any(one.id == half.id for one in free):
-            ended = [half, partner]
-            free = [one for one in free if not any(_same(one, end) for end in ended)]
-            yield half, partner
+    """Each of `halves` with its other half, of those that are kept under its key: the first request belongs to the
+    first response, and so on. None for a half that another collector has completed."""
+    ours = {half.id: half for half in halves}
+    for pair in zip(_distinct(kept, "request"), _distinct(kept, "response"), strict=False):
+        first, second = sorted(pair, key=lambda one: (one.id not in ours, one.received))
+        if first.id in ours:
+            yield ours[first.id], second
+
+
+def _distinct(kept: Sequence[Half], kind: HalfKind) -> list[Half]:
+    """In the order they came, each once: several collectors may hold the same."""
+    found: list[Half] = []
+    for half in sorted(kept, key=lambda half: half.received):
+        if half.kind == kind and not any(_same(half, one) for one in found):
+            found.append(half)
+    return found
 
 
 def _same(one: Half, half: Half) -> bool:

@@ -2,108 +2,25 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from lives import SECOND, DyingSink, Killed, KnowingHalves, Process, half, value_of
 from sent import NOW, exchange, groups
 from sinks import Halves as MemoryHalves
 from sinks import MemoryJournal, ScriptedSink
 
-from collectors.accepting.intake import Intake
-from collectors.accepting.items import Called, Halves, Item, Labels, Letters, Rows
+from collectors.accepting.items import Called, Halves, Labels, Letters, Rows
 from collectors.accepting.journal import frames_of
-from collectors.accounting.ledger import Ledger
-from collectors.accounting.receipts import Receipts
 from collectors.building.exchanges import Exchange
-from collectors.building.naming import Names
-from collectors.collector import Collector, Ports
-from collectors.halves.pairing import Pairing
 from collectors.labels.values import label_batch
-from collectors.taps.events import decoded_again
-from core.config import Config
 from core.errors import Overloaded, StoreUnavailable
-from core.metrics import Metrics
-from core.records import PREDICTIONS, TIME, DeadLetter, Half, HalfKind, Payload, RequestKey
-
-SECOND = 1_000_000
-SMALL = 6_000  # bytes of memory: four halves
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class DyingSink(ScriptedSink):
-    """Kills the process before or after one of its next calls has its effect."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls_to_live, self.after = 10**9, False
-
-    def _check(self) -> None:
-        super()._check()
-        self.calls_to_live -= 1
-        if self.calls_to_live < 0 and not self.after:
-            raise Killed
-
-    def store(self, predictions: pa.RecordBatch) -> None:
-        super().store(predictions)
-        if self.calls_to_live < 0:
-            raise Killed
-
-    def store_labels(self, labels: pa.RecordBatch) -> None:
-        super().store_labels(labels)
-        if self.calls_to_live < 0:
-            raise Killed
-
-    def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        super().store_dead_letters(letters)
-        if self.calls_to_live < 0:
-            raise Killed
-
-
-class KnowingHalves(MemoryHalves):
-    """Knows the predictions of a sink, as the half store of a store does."""
-
-    def __init__(self, sink: ScriptedSink) -> None:
-        super().__init__()
-        self.sink = sink
-
-    def predicted(self, ids: Collection[RequestKey]) -> Sequence[Mapping[str, Any]]:
-        rows = [row for batch in self.sink.batches for row in batch.to_pylist()]
-        return [row for row in rows if RequestKey(row["namespace"], row["model"], row["id"]) in ids]
-
-
-class Process:
-    """What one life of a collector holds in memory."""
-
-    def __init__(
-        self, journal: MemoryJournal, sink: ScriptedSink, halves: MemoryHalves, clock: Callable[[], int]
-    ) -> None:
-        ledger, metrics = Ledger(), Metrics()
-        pairing = Pairing(halves, decoded_again, started=clock())
-        collector = Collector(Ports(sink, pairing, Names(Config()), metrics, clock, ledger, SMALL))
-        self.intake = Intake(journal, collector, decoded_again, clock)
-        self.receipts = Receipts(ledger, metrics, "events")
-        self.intake.resume()
-
-    def accept(self, item: Item) -> None:
-        receipt = self.receipts.begin()
-        receipt.holds(item.events)
-        try:
-            asyncio.run(self.intake.accept(frames_of(item), receipt))
-        except Overloaded:
-            receipt.rest("shed")
-            raise
-        finally:
-            receipt.close()
+from core.records import PREDICTIONS, TIME, DeadLetter, HalfKind
 
 
 class Delivery(RuleBasedStateMachine):
@@ -229,18 +146,6 @@ class Delivery(RuleBasedStateMachine):
                 x, y = row["inputs_num"].get("x"), row["outputs_num"].get("x")
                 found[row["id"], x, y, row["content"]] += 1
         return found
-
-
-def half(id: str, kind: HalfKind, value: int, received: int) -> Half:
-    tensor = {"name": "x", "shape": [1], "datatype": "FP64", "data": [value]}
-    body = orjson.dumps({"inputs" if kind == "request" else "outputs": [tensor]})
-    key, headers = RequestKey("default", "m", id), (("content-type", "application/json"),)
-    return decoded_again(Half(key, kind, Payload(()), NOW, received, "events", headers=headers, body=body))
-
-
-def value_of(half: Half) -> int:
-    document = orjson.loads(half.body)
-    return int((document.get("inputs") or document["outputs"])[0]["data"][0])
 
 
 def test_what_was_acknowledged_is_stored_once_and_the_ledger_adds_up() -> None:
