@@ -85,4 +85,4 @@ class Turns(RuleBasedStateMachine):
 
 
 def test_each_half_finds_the_one_of_its_own_call() -> None:
-    run_state_machine_as_test(Turns, settings=settings(max_examples=150, stateful_step_count=25, deadline=None))
+    run_state_machine_as_test(Turns, settings=settings(max_examples=120, stateful_step_count=60, deadline=None))
