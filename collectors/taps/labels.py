@@ -1,8 +1,6 @@
 """POST /api/labels: the truth about predictions, as JSON."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from collectors.accepting.items import Item, Labels, Letters
 from collectors.accepting.journal import frames_of
@@ -14,46 +12,29 @@ from collectors.labels.ids import Lookup, with_models, without
 from collectors.labels.reading import bad_label, read_labels
 from collectors.labels.values import shown
 from collectors.rows import BadRow, Defaults, LabelsRead, check_allowed
-from collectors.taps.asgi import Receive, Scope, Send, answer_error, answer_json, header_map, read_body
+from collectors.taps.asgi import Receive, Scope, Send
 from collectors.taps.aside import Aside
 from collectors.taps.hints import ENCODING
-from collectors.taps.letters import Sent, Whose, refused
+from collectors.taps.letters import Whose, refused
 from collectors.taps.ports import Ports
-from core.access import Namespaces, namespaces
-from core.errors import Overloaded, Rejected
+from collectors.taps.posted import Asked, Posted
+from core.errors import Rejected
 from core.records import DeadLetter
-from core.tracing import span
 
 PATH = "/api/labels"
 
 
 class LabelsTap:
     def __init__(self, ports: Ports, lookup: Lookup) -> None:
-        self._into, self._receipts, self._masks = ports.into, ports.receipts, ports.masks
+        self._posted = Posted(ports, TAP, PATH, lambda query: Whose())
+        self._into, self._masks = ports.into, ports.masks
         self._limits, self._clock, self._lookup = ports.limits, ports.clock, lookup
         self._aside = Aside(ports.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers, receipt = header_map(scope), self._receipts.begin()
-        query, body = scope["query_string"].decode("latin-1"), b""
-        try:
-            body = await read_body(receive, headers, self._limits.body_bytes)
-            with span("receive", headers, quotes_errors=not self._masks.on, tap=TAP):
-                answer = await self._take(receipt, _Asked(headers, query, body, namespaces(scope)))
-            await answer_json(send, 202, answer)
-        except Overloaded as error:
-            receipt.rest("shed")
-            await answer_error(send, error)
-        except Exception as failure:
-            rejected = self._masks.error(failure)
-            receipt.rest("error" if rejected.status >= 500 else "rejected")
-            letter = refused(self._sent(headers, query, body), rejected, Whose())
-            await self._into.bury([self._masks.letter(letter)])
-            await answer_error(send, rejected)
-        finally:
-            receipt.close()
+        await self._posted.answer(scope, receive, send, self._take)
 
-    async def _take(self, receipt: Receipt, asked: "_Asked") -> dict[str, object]:
+    async def _take(self, receipt: Receipt, asked: Asked) -> dict[str, object]:
         weight = self._aside.weight(asked.headers, asked.body)
         read = await self._aside.run(weight, self._read, asked)
         read = self._masks.labels(await self._meant(read, asked))
@@ -62,7 +43,7 @@ class LabelsTap:
         rejected = [{"row": r.row, "field": r.field, "reason": r.reason} for r in read.rejected]
         return {"accepted": taken.accepted, "duplicate": taken.duplicate, "rejected": rejected}
 
-    def _read(self, asked: "_Asked") -> LabelsRead:
+    def _read(self, asked: Asked) -> LabelsRead:
         content_type = asked.headers.get("content-type", "application/json")
         if not is_json(content_type):
             raise Rejected(415, "bad_content_type", f"'{content_type[:100]}' is not application/json", "content-type")
@@ -71,7 +52,7 @@ class LabelsTap:
         check_allowed(read.rejected, len(read.batch))
         return read
 
-    async def _meant(self, read: LabelsRead, asked: "_Asked") -> LabelsRead:
+    async def _meant(self, read: LabelsRead, asked: Asked) -> LabelsRead:
         """Each label with its model where its id says so. Rejected when none of the call can be meant."""
         batch, wrong = with_models(read.batch, await self._lookup.found(read.batch))
         if not wrong:
@@ -82,7 +63,7 @@ class LabelsTap:
         numbers = [number for row, number in enumerate(read.numbers) if row not in wrong]
         return LabelsRead(without(batch, wrong), sorted([*read.rejected, *worse]), numbers)
 
-    def _unmeant(self, read: LabelsRead, row: int, error: Rejected, asked: "_Asked") -> BadRow:
+    def _unmeant(self, read: LabelsRead, row: int, error: Rejected, asked: Asked) -> BadRow:
         (said,) = read.batch.slice(row, 1).to_pylist()
         label = {name: said[name] for name in ("id", "name", "model", "namespace", "source") if said[name]}
         label["value"] = shown(said["value"], said["num"])
@@ -101,24 +82,10 @@ class LabelsTap:
         """A call of that label alone; what it had from the rest of its call is in the path."""
         named = {"namespace": row.namespace, "model": row.model}
         query = urlencode({name: value for name, value in named.items() if value}, errors="replace")
-        sent = self._sent({"content-type": "application/json"}, query, row.body)
+        sent = self._posted.sent({"content-type": "application/json"}, query, row.body)
         return refused(sent, Rejected(400, row.code, row.reason, row.field), Whose(row.namespace, row.model))
 
-    def _defaults(self, asked: "_Asked") -> Defaults:
-        said = {name: values[-1] for name, values in parse_qs(asked.query).items()}
-        if unknown := said.keys() - {"model", "namespace"}:
-            raise Rejected(400, "unknown_key", "known parameters: model, namespace", min(unknown))
+    def _defaults(self, asked: Asked) -> Defaults:
+        said = asked.parameters("model", "namespace")
         namespace, model = said.get("namespace") or "default", said.get("model", "")
         return Defaults(namespace, model, "", TAP, self._clock(), limits=self._limits, allowed=asked.allowed)
-
-    def _sent(self, headers: Mapping[str, str], query: str, body: bytes) -> Sent:
-        return Sent(self._clock(), TAP, f"{PATH}?{query}" if query else PATH, headers, body)
-
-
-class _Asked(NamedTuple):
-    """A call: header names in lower case, and the namespaces its sender may use."""
-
-    headers: Mapping[str, str]
-    query: str
-    body: bytes
-    allowed: Namespaces

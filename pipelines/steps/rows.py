@@ -29,7 +29,8 @@ def score_rows(task: Task, detector: RowDetector) -> StepResult:
         judged = _judge(task, detector, known.values[known.even], (rows, alpha))
         place = Place(version, rows=len(rows.ids), reference_rows=len(known.ids))
         findings.append(task.decided(task.finding(place, judged.verdict, "outlier"), "share", alpha, _LACKS))
-        scores += _row_scores(task, rows, judged)
+        if judged.verdict.score is not None:
+            scores += task.row_scores(rows.ids, judged.scores, judged.threshold)
     return StepResult(findings, scores)
 
 
@@ -40,22 +41,3 @@ def _judge(task: Task, detector: RowDetector, reference: Floats, asked: tuple[Ma
         nothing = Score(None, None, reason="window and reference share no numeric input")
         return RowScores(np.full(len(window.ids), np.nan), np.inf, nothing)
     return task.call(detector.heavy, detector.score, reference, window.values, alpha, window.even)
-
-
-def _row_scores(task: Task, rows: Matrix, judged: RowScores) -> list[RowScore]:
-    if judged.verdict.score is None:
-        return []
-    subject = task.subject
-    return [
-        RowScore(
-            id=id,
-            namespace=subject.model.namespace,
-            model=subject.model.model,
-            monitor=subject.monitor.name,
-            step=task.step.name,
-            run=subject.run,
-            score=score,
-            threshold=judged.threshold,
-        )
-        for id, score in zip(rows.ids, judged.scores.tolist(), strict=True)
-    ]

@@ -8,7 +8,7 @@ from detectors.adapters import Examined, Table, TableDetector
 from pipelines.steps.task import Place, StepResult, Task
 from storage.windows.distributions import CELLS, Field
 from storage.windows.rows import Choice
-from storage.windows.tables import Rows, input_fields, table
+from storage.windows.tables import input_fields, table
 
 
 def examine(task: Task, detector: TableDetector) -> StepResult:
@@ -25,7 +25,8 @@ def examine(task: Task, detector: TableDetector) -> StepResult:
         found = task.outside.call(detector.examine, Table(known.columns), Table(rows.columns), alpha)
         place = Place(version, rows=len(rows.ids), reference_rows=len(known.ids))
         findings += [_decided(task, finding, alpha) for finding in _findings(task, found, place)]
-        scores += _scores(task, found, rows)
+        if found.scores is not None:
+            scores += task.row_scores(rows.ids, found.scores, found.threshold)
         reports += _reports(task, found, version)
     return StepResult(findings, scores, reports=reports)
 
@@ -66,26 +67,6 @@ def _address(task: Task, version: str) -> str:
     """Where the API serves the report."""
     which = f"?version={quote(version)}" if version else ""
     return f"/api/runs/{task.subject.run}/reports/{task.step.name}{which}"
-
-
-def _scores(task: Task, found: Examined, rows: Rows) -> list[RowScore]:
-    if found.scores is None:
-        return []
-    subject = task.subject
-    return [
-        RowScore(
-            id=id,
-            namespace=subject.model.namespace,
-            model=subject.model.model,
-            monitor=subject.monitor.name,
-            step=task.step.name,
-            run=subject.run,
-            score=score,
-            threshold=found.threshold,
-        )
-        for id, score in zip(rows.ids, found.scores.tolist(), strict=True)
-        if score == score  # NaN: not scored
-    ]
 
 
 def _reports(task: Task, found: Examined, version: str) -> list[Report]:

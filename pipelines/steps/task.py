@@ -1,11 +1,13 @@
 """What a step is given and what it gives back."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from core.config import MonitorConfig, StepConfig
 from core.contract import Contract
+from core.distribution import Floats
 from core.findings import (
     Basis,
     Calibration,
@@ -117,6 +119,24 @@ class Task:
 
     def finding(self, place: Place, score: Score, kind: FindingKind = "drift") -> Finding:
         return self.subject.finding(self.step.name, place, score, kind)
+
+    def row_scores(self, ids: Sequence[str], scores: Floats, threshold: float) -> list[RowScore]:
+        """One for each row that has a score: NaN is none."""
+        subject = self.subject
+        return [
+            RowScore(
+                id=id,
+                namespace=subject.model.namespace,
+                model=subject.model.model,
+                monitor=subject.monitor.name,
+                step=self.step.name,
+                run=subject.run,
+                score=score,
+                threshold=threshold,
+            )
+            for id, score in zip(ids, scores.tolist(), strict=True)
+            if not math.isnan(score)
+        ]
 
     def decided(self, finding: Finding, unit: Unit, alpha: float, lacks: str) -> Finding:
         """`finding` with what decided it: `alpha` allowed by its law, and the history that it `lacks` ('' = none)."""
