@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from core.config import MonitorConfig, TimeWindows, model_key
-from core.findings import Run
+from core.findings import Finding, Run
 from core.records import ModelKey
 from storage.engine import Engine
 from storage.findings.outcomes import Outcome
@@ -57,8 +57,14 @@ def revised(outcome: Outcome, before: Run | None, states: int) -> Outcome:
     id = hashlib.blake2b(f"{outcome.run.id} {revision}".encode(), digest_size=16).hexdigest()
     return outcome._replace(
         run=replace(outcome.run, id=id, revision=revision, states=states),
-        findings=[replace(finding, run=id, revision=revision) for finding in outcome.findings],
+        findings=[_revised(finding, id, revision) for finding in outcome.findings],
         scores=[replace(score, run=id) for score in outcome.scores],
         explanations=[replace(explanation, run=id) for explanation in outcome.explanations],
         reports=[replace(report, run=id) for report in outcome.reports],
     )
+
+
+def _revised(finding: Finding, run: str, revision: int) -> Finding:
+    """A reason may say where the run's report is."""
+    reason = finding.score.reason.replace(finding.run, run)
+    return replace(finding, run=run, revision=revision, score=replace(finding.score, reason=reason))

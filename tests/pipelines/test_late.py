@@ -8,13 +8,15 @@ import pytest
 from stored_rows import NOON, store
 
 from core.config import Config, parse
-from core.findings import Run
+from core.findings import Finding, Report, Run, Score, Window
 from core.metrics import Metrics
 from core.protocols import Predict
 from core.records import ModelKey
 from pipelines.runner import Runner
+from pipelines.windows.late import revised
 from storage.engine import Engine
 from storage.findings import results
+from storage.findings.outcomes import Outcome
 from storage.findings.results import ResultFilter
 
 MINUTE = timedelta(minutes=1)
@@ -191,3 +193,15 @@ def test_the_profiles_of_a_reference_outlive_a_restart(engine: Engine) -> None:
     process.tick(NOON + 31 * MINUTE)
     (newest, *others) = shown(engine)
     assert others == before and newest["score"] is not None and newest["reference_rows"] == 100
+
+
+def test_a_reason_that_names_a_report_names_that_of_its_own_revision() -> None:
+    window = Window(NOON, NOON + TEN)
+    run = Run("r0", "drift", "default", "m", window, "done", NOON, NOON, 9)
+    score = Score(0.5, 0.1, reason="0.5 > 0.1; report at /api/runs/r0/reports/d")
+    finding = Finding("r0", "drift", "d", "default", "m", "", "", "a", window, score, 9, 9)
+    first = Outcome(run, [finding], reports=[Report("r0", "d", "", "default", "<html>")])
+    again = revised(first, run, states=7)
+    assert (again.run.revision, again.run.states) == (1, 7) and again.run.id != "r0"
+    assert {again.run.id} == {one.run for one in (*again.findings, *again.reports)}
+    assert again.findings[0].score.reason == f"0.5 > 0.1; report at /api/runs/{again.run.id}/reports/d"
