@@ -10,7 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from benchmarks.fill import FILL
-from benchmarks.profiling import KEY, MODEL, store
+from benchmarks.profiling import KEY, store
+from benchmarks.rows import MODEL
 from benchmarks.table import Row
 from core.config import parse
 from core.findings import Window

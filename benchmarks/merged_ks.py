@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchmarks.profiling import KEY, MODEL, store
-from benchmarks.rows import START
+from benchmarks.profiling import KEY, store
+from benchmarks.rows import MODEL, START
 from benchmarks.table import Row
 from core.distribution import Distribution
 from core.findings import Window
@@ -53,11 +53,16 @@ def _values(rng: np.random.Generator, shape: str, side: int) -> NDArray[np.float
         case "discrete":
             return rng.poisson(2000 + side, ROWS).astype(np.float64)
         case "zeros":
-            return np.where(rng.random(ROWS) < 0.9 - 0.01 * side, 0, rng.lognormal(size=ROWS))
+            filled: NDArray[np.float64] = np.where(rng.random(ROWS) < 0.9 - 0.01 * side, 0.0, rng.lognormal(size=ROWS))
+            return filled
         case "priced":
-            return np.floor(rng.lognormal(3 + 0.02 * side, 1, ROWS)) + 0.99
+            prices: NDArray[np.float64] = np.floor(rng.lognormal(3 + 0.02 * side, 1, ROWS)) + 0.99
+            return prices
         case _:
-            return np.random.default_rng(1).normal(size=700)[(700 * rng.random(ROWS) ** (1 + 0.02 * side)).astype(int)]
+            tied: NDArray[np.float64] = np.random.default_rng(1).normal(size=700)[
+                (700 * rng.random(ROWS) ** (1 + 0.02 * side)).astype(int)
+            ]
+            return tied
 
 
 def _insert(engine: Engine, values: dict[str, NDArray[np.float64]], side: int) -> None:

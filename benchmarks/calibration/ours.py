@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from core.config import MonitorConfig
-from core.distribution import Distribution
+from core.distribution import Distribution, Kind
 from core.findings import Window
 from core.records import ModelKey
 from core.times import EPOCH
@@ -19,6 +19,7 @@ from pipelines.steps.task import Predictor, StepResult, Subject, Task
 from pipelines.steps.verdict import excess
 from pipelines.windows.look import Fields, Pair, Side
 from pipelines.worker import Worker
+from storage.findings.states import Remembered, Step
 from storage.windows.distributions import Field, Part
 
 BUDGET = 100  # windows to one alarm
@@ -30,11 +31,19 @@ def _no_model(model: ModelKey, version: str) -> Any:
     raise RuntimeError("no step asks a model")
 
 
+class _Forgetful:
+    """No stream is watched here."""
+
+    def remembered(self, step: Step, before: datetime) -> Remembered:
+        raise RuntimeError("no step has a state")
+
+
 _PREDICTOR: Predictor = _no_model
+_WORKER = Worker()
 _WINDOW = Window(EPOCH, EPOCH + timedelta(hours=1))
 
 
-def part(columns: Columns, kind: str) -> Part:
+def part(columns: Columns, kind: Kind) -> Part:
     named = {Field(f"f{n}", kind): column for n, column in enumerate(columns)}
     return Part("", "", round(columns[0].effective_rows), named)
 
@@ -101,9 +110,20 @@ class Monitor:
 
     def look(self, reference: Part, window: Part) -> StepResult:
         look: Any = Look(window, reference, self.fields)
-        wired = Worker(), _PREDICTOR, StepResult()
         (step,) = self._subject.monitor.steps
-        task = Task(step, self._subject, look, *wired, self._allowance, self._history, self.calibrations)
+        task = Task(
+            step=step,
+            subject=self._subject,
+            look=look,
+            worker=_WORKER,
+            outside=_WORKER,
+            predictor=_PREDICTOR,
+            before=StepResult(),
+            allowance=self._allowance,
+            history=self._history,
+            calibrations=self.calibrations,
+            states=_Forgetful(),
+        )
         return compare_fields(task, self._detector)
 
     def highest(self, reference: Part, window: Part) -> float:

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from core.distribution import Distribution
-from detectors import make
 from detectors.univariate._kolmogorov import p_value
+from detectors.univariate.chi_squared import ChiSquared
+from detectors.univariate.jensen_shannon import JensenShannon
 from detectors.univariate.ks import largest_difference
 
 _SMALL_REFERENCE = 1000
@@ -55,7 +56,7 @@ def tested(reference: Distribution, window: Distribution) -> _Test:
     if reference.kind == "num":
         d = largest_difference(reference, window)
         return _Test(d, _ks_p_value(round(d, 12), reference.total, window.total))
-    found = make("chi_squared").compare(reference, window, _P)  # type: ignore[union-attr]
+    found = ChiSquared().compare(reference, window, _P)
     return _Test(found.score or 0.0, 1.0 if found.p_value is None else found.p_value)
 
 
@@ -70,7 +71,7 @@ def _height(score: float, p: float) -> float:
 def distance(reference: Distribution, window: Distribution) -> float:
     """Normed Wasserstein distance of numbers, Jensen-Shannon distance of categories."""
     if reference.kind == "cat":
-        return float(make("jensen_shannon").compare(reference, window, _P).score or 0.0) * float(np.sqrt(np.log(2)))
+        return float(JensenShannon().compare(reference, window, _P).score or 0.0) * float(np.sqrt(np.log(2)))
     both = np.concatenate([reference.values, window.values])
     both.sort()
     heights = [side.heights[np.searchsorted(side.values, both[:-1], "right")] for side in (reference, window)]

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from core.distribution import Distribution, Floats
+from core.distribution import Distribution, Floats, Kind
 
 Random = np.random.Generator
 
@@ -40,7 +41,7 @@ class Stream:
     reference: int = 10
     history: bool = False
     seasonal: bool = False
-    kind: str = "num"
+    kind: Kind = "num"
     expected: bool = True
     wide: bool = False
 
@@ -48,11 +49,12 @@ class Stream:
 def joined(parts: Sequence[Distribution]) -> Distribution:
     """All rows of several windows."""
     values, where = np.unique(np.concatenate([p.values for p in parts]), return_inverse=True)
-    counts = np.bincount(where, np.concatenate([p.counts for p in parts]), len(values))
+    counts: Floats = np.bincount(where, np.concatenate([p.counts for p in parts]), len(values)).astype(np.float64)
     missing = sum(p.missing for p in parts)
     if parts[0].squares is None:
         return Distribution(values, counts, missing, sum(p.effective_rows for p in parts))
-    squares = np.bincount(where, np.concatenate([p.squares for p in parts if p.squares is not None]), len(values))
+    known = np.concatenate([p.squares for p in parts if p.squares is not None])
+    squares: Floats = np.bincount(where, known, len(values)).astype(np.float64)
     return Distribution(values, counts, missing, float(counts.sum()) ** 2 / float(squares.sum()), squares)
 
 
@@ -126,7 +128,7 @@ def shares(mean: float) -> Floats:
     return np.diff(ndtr(ndtri(np.arange(1, BINS) / BINS) - mean), prepend=0.0, append=1.0)
 
 
-def counted(counts: np.ndarray) -> Seen:
+def counted(counts: NDArray[np.int64]) -> Seen:
     held = counts > 0
     found = Distribution(middles()[held], counts[held].astype(np.float64), 0.0, float(counts.sum()))
     return Seen(found, found)
