@@ -178,10 +178,10 @@ def test_check_names_what_is_near_without_any_library() -> None:
 
 
 def test_check_says_what_is_not_installed_but_lets_it_start(monkeypatch: pytest.MonkeyPatch, python: str) -> None:
-    asked = config(STEP.format(use="evidently.DataDriftPreset", options="{}"))
+    asked = config(STEP.format(use="alibi_detect.KSDrift", options="{}"))
     assert mistakes(asked) == []
     monkeypatch.delenv(PYTHON, raising=False)
-    assert [line.partition(" lacks: ")[2] for line in uninstalled(asked)] == ["pip install 'tidemark[evidently]'"]
+    assert [line.partition(" lacks: ")[2] for line in uninstalled(asked)] == ["pip install 'tidemark[alibi-detect]'"]
     monkeypatch.setenv(PYTHON, python)
     assert uninstalled(asked) == []
 
