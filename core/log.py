@@ -53,3 +53,5 @@ def configure(level: str = "info") -> None:
     plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s", "%H:%M:%S")
     handler.setFormatter(plain if sys.stderr.isatty() else JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # It warns of each retry with a whole statement in the URL; who made the call says what came of it.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from core.config import Config, DatasetConfig, DatasetReference, MonitorConfig, TimeWindows, model_key
+from core.config import Config, DatasetConfig, DatasetReference, MonitorConfig, Rate, TimeWindows, model_key
 from core.errors import ConfigError
 from core.options import nearest
 from core.records import ModelKey
@@ -64,6 +64,9 @@ def _model(monitor: MonitorConfig, fields: dict[ModelKey, set[str]]) -> Iterator
 def _steps(monitor: MonitorConfig) -> Iterator[str]:
     apart = monitor.window.every if isinstance(monitor.window, TimeWindows) else timedelta(hours=1)
     for name, allowed in allowances(monitor, apart).items():
+        rate, known = _rate(monitor, name), isinstance(monitor.window, TimeWindows)
+        if rate and (known or not rate.timed) and rate.each_look(apart) >= 1:
+            yield f"step '{name}': {rate} is one false alarm in every window, or more: that is no limit"
         if not allowed.alpha:
             yield f"step '{name}': the other steps take all of the {monitor.false_alarms} false alarms"
     for step in monitor.steps:
@@ -73,6 +76,12 @@ def _steps(monitor: MonitorConfig) -> Iterator[str]:
             module(step)
         except ConfigError as error:
             yield str(error)
+
+
+def _rate(monitor: MonitorConfig, step: str) -> Rate | None:
+    """What was declared for it, or for all."""
+    own = next(one.false_alarms for one in monitor.steps if one.name == step)
+    return own or monitor.false_alarms
 
 
 def _outputs(monitor: MonitorConfig, fields: set[str]) -> Iterator[str]:

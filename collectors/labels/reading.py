@@ -8,7 +8,7 @@ from collectors.building.lengths import check_name
 from collectors.formats.body import loads
 from collectors.labels.values import label_batch, label_value
 from collectors.rows import BadRow, Defaults, LabelsRead, check_bad_rows, too_many
-from collectors.rows.times import read_time, settled_time
+from collectors.rows.times import read_time, settled_time, time_text
 from core.config import Limits
 from core.errors import Rejected
 from core.options import nearest
@@ -78,10 +78,8 @@ def _checked(label: Any, defaults: Defaults) -> _Label:
     namespace = _text(label, "namespace") or defaults.namespace
     defaults.allowed.check(namespace)
     value = label_value(label.get("value"))
-    # A time that cannot be meant becomes `received`, as for predictions; a label has no tag to keep the original in.
-    time, _ = settled_time(read_time(label.get("time"), defaults.received), defaults.received)
     found = _Label(
-        time,
+        _time(label.get("time"), defaults.received),
         defaults.received,
         namespace,
         _text(label, "model") or defaults.model,
@@ -101,6 +99,15 @@ def _check_lengths(label: _Label, limits: Limits) -> None:
     if len(label.value) > limits.tag_length:
         detail = f"{len(label.value)} characters; at most {limits.tag_length} are taken (limits.tag_length)"
         raise Rejected(413, "too_long", detail, "value")
+
+
+def _time(value: Any, received: int) -> int:
+    """Of a prediction one that cannot be meant becomes `received`; a label has no tag to keep the original in."""
+    time = read_time(value, received)
+    if settled_time(time, received)[1]:
+        detail = f"{time_text(time)} is before the year 2000, or more than an hour ahead"
+        raise Rejected(400, "bad_time", detail, "time")
+    return time
 
 
 def _id(value: Any) -> str:

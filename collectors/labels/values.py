@@ -26,7 +26,7 @@ def label_value(value: Any, field: str = "value") -> Value:
         return Value(str(value), None)
     if isinstance(value, int | float) and not math.isnan(value):
         return Value(number_text(float(value)), float(value))
-    what = "nothing" if value is None or value != value else type(value).__name__
+    what = "nothing" if value is None else "NaN" if value != value else type(value).__name__
     raise Rejected(400, "bad_value", f"a label is a number, text, true or false, not {what}", field)
 
 

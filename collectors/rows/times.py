@@ -26,6 +26,8 @@ def read_time(value: Any, received: int) -> int:
             return int(value * 1_000_000)
     except (ValueError, OverflowError):
         pass
+    if value == "":
+        raise Rejected(400, "bad_time", "no time is given: say one such as 2026-11-22T13:48:48Z", "time")
     raise Rejected(400, "bad_time", f"{_shown(value)} is not an RFC 3339 time such as 2026-11-22T13:48:48Z", "time")
 
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from core.config import Config, parse
 from pipelines.check import mistakes, problems, unknown
@@ -83,3 +84,12 @@ def test_a_step_for_which_no_false_alarm_is_left_is_a_problem(tmp_path: Path) ->
 def test_a_share_of_false_alarms_for_a_stream_is_a_problem(tmp_path: Path) -> None:
     stream = config(tmp_path, use="cusum, false_alarms: 1/month")
     assert mistakes(stream) == ["monitor drift: step 'd': cusum decides by its own options; leave out false_alarms"]
+
+
+@pytest.mark.parametrize(
+    ("budget", "ok"), [("200/100 windows", False), ("99/100 windows", True), ("12/hour", False), ("11/hour", True)]
+)
+def test_a_budget_of_an_alarm_in_every_window_is_a_problem(tmp_path: Path, budget: str, ok: bool) -> None:
+    found = mistakes(config(tmp_path, model=f"income\n    false_alarms: {budget}"))
+    limit = f"monitor drift: step 'd': {budget} is one false alarm in every window, or more: that is no limit"
+    assert found == ([] if ok else [limit])

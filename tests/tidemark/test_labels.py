@@ -138,11 +138,13 @@ def test_labels_are_in_the_ledger_and_counted(served: Up) -> None:
     eventually(lambda: metric in served.get("/metrics").text)
 
 
-def test_times_are_read_as_they_are_for_predictions(served: Up) -> None:
+def test_times_are_read_as_they_are_for_predictions_and_refused_where_they_cannot_be_meant(served: Up) -> None:
     served.send("timely", {"id": "timely"})
     at = "2026-01-01T00:00:00.000001Z"
     post(served, {"id": "timely", "name": "n", "value": 1, "time": micros(at) / 1e6})
-    post(served, {"id": "timely", "name": "beyond", "value": 1, "time": "2126-01-01T00:00:00Z"})
-    beyond, timely = shown(served, "timely", 2)
+    (timely,) = shown(served, "timely", 1)
     assert (timely["time"], timely["name"]) == (at, "n")
-    assert beyond["time"] == beyond["received"]
+    for time in ("2126-01-01T00:00:00Z", "1800-01-01T00:00:00Z"):
+        said = post(served, {"id": "timely", "value": 2}, {"id": "timely", "value": 1, "time": time}).json()
+        assert [(bad["row"], bad["field"]) for bad in said["rejected"]] == [(1, "time")]
+        assert said["rejected"][0]["reason"].startswith(time[:19])

@@ -28,7 +28,7 @@ def run(arguments: Namespace) -> int:
     config, now = load(arguments.file), datetime.now(UTC)
     stretch = Window(moment(arguments.since, "--since", now), moment(arguments.until or "0s", "--until", now))
     if stretch.end <= stretch.start:
-        raise ConfigError(f"--until {arguments.until} is not after --since {arguments.since}")
+        raise ConfigError(f"--until {arguments.until or 'now'} is not after --since {arguments.since}")
     if not config.monitors:
         raise ConfigError(f"{arguments.file} has no monitors")
     if not exists(arguments.store):

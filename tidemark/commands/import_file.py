@@ -98,8 +98,9 @@ def _time(text: str) -> str:
 
 def _text(said: dict[str, Any]) -> str:
     of = f" (of them {said['resumed_after']:,} before)" if said["resumed_after"] else ""
+    rows = said["accepted"] + said["duplicate"] + said["rejected_rows"]
     lines = [
-        f"{said['file']}: {said['rows']:,} rows{of} in {said['seconds']:.1f} s, {said['rows_per_second']:,} rows/s: "
+        f"{said['file']}: {rows:,} rows{of} in {said['seconds']:.1f} s, {said['rows_per_second']:,} rows/s: "
         f"{said['accepted']:,} accepted, {said['duplicate']:,} duplicate, {said['rejected_rows']:,} rejected"
     ]
     kinds = defaultdict(list)
