@@ -1,5 +1,6 @@
 """Statistics that are sums of squares of differences: their laws, and the verdict on one."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,7 +31,7 @@ class Quadratic:
 
     def judge(self, pair: tuple[Distribution, Distribution], statistic: Statistic, alpha: float) -> Judged:
         value = statistic(*pair)
-        allowed = self.tail.gaussian(alpha) if self.tail else alpha
+        allowed = max(self.tail.gaussian(alpha) if self.tail else alpha, sys.float_info.min)
         standard = _critical_value(self.law, allowed)
         p_value = self.law.p_value(value * self.scale + self.shift)
         p_value = self.tail.p_value(p_value) if self.tail else p_value

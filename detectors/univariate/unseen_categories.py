@@ -109,6 +109,8 @@ class _Together:
     def critical_value(self, alpha: float) -> float:
         if not len(self.sizes):
             return 1.0
+        if float(self.logarithms.sum()) > math.log(alpha):
+            return 1.0  # not even all rows in such categories would be so rare
         tilt = crossing(lambda t: math.exp(-max(self._at(t)[1], 0.0)), alpha, _TILTS)
         return max(self._at(tilt)[0] / self.rows, 1e-12)
 

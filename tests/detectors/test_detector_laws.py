@@ -16,7 +16,12 @@ from core.errors import ConfigError
 from detectors import DETECTORS, FieldDetector, JointDetector, RowDetector, StreamDetector, make
 
 MADE = {name: make(name) for name in DETECTORS}
-FIELD = [pytest.param(d, kind, id=f"{n}-{kind}") for n, d in MADE.items() if hasattr(d, "kinds") for kind in d.kinds]
+FIELD = [
+    pytest.param(d, kind, id=f"{n}-{kind}")
+    for n, d in MADE.items()
+    if hasattr(d, "kinds")
+    for kind in sorted(d.kinds)  # in the same order each time: tests run side by side
+]
 ROW = [pytest.param(d, id=n) for n, d in MADE.items() if isinstance(d, RowDetector)]
 # What is not under a law that nearly all are under; each of these has tests of its own.
 UNBOUNDED = {"anderson_darling", "cramer_von_mises", "energy_distance", "g_test", "kullback_leibler", "psi"}
