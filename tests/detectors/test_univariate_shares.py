@@ -161,3 +161,14 @@ def test_values_of_another_kind_are_counted_against_what_is_declared_or_usual():
     assert not detector.check(Contract(), mixed, mixed, 0.05).fired
     assert detector.check(Contract("num"), mixed, mixed, 1e-9).p_value == 0
     assert not detector.check(Contract("cat"), mixed, {"cat": of(["x"], [9])}, 0.05).fired
+
+
+@pytest.mark.parametrize("alpha", [1e-6, 0.05, 0.2])
+def test_one_row_that_weighs_as_much_as_all_others_is_decided_like_any(alpha):
+    """Found by random search: a logarithm of zero, and a score above its threshold by a rounding error."""
+    weights, rows = np.array([619.0, 1.0]), 2.0000624369127027
+    heavy = Distribution(np.array([0.0, 1.0]), weights, 0.0, rows, np.array([1.92193e05, 1.0]))
+    few = Distribution.of_numbers(np.zeros(3))
+    assert not make("energy_distance").compare(few, heavy, alpha).fired
+    texts = Distribution(np.array(["0.0", "1.0"], dtype=object), weights, 0.0, rows, np.array([1.92193e05, 1.0]))
+    assert not make("unseen_categories").compare(Distribution.of_categories(["0.0"], [2]), texts, alpha).fired
