@@ -55,10 +55,11 @@ class Watcher:
         return {row["id"] for row in rows}
 
     async def _explained(self) -> dict[str, Any] | None:
-        """The explanation of the prediction that is furthest out."""
+        """Of the predictions that were explained the one that is furthest out, the newest of several as far."""
         rows = await self._select(
             "SELECT id, output, prediction, baseline, values FROM explanations FINAL "
-            "WHERE id IN (SELECT id FROM scores FINAL ORDER BY score DESC LIMIT 200) ORDER BY time DESC LIMIT 1"
+            "ANY LEFT JOIN (SELECT id, max(score) AS furthest FROM scores GROUP BY id) AS scored USING id "
+            "ORDER BY furthest DESC, time DESC LIMIT 1"
         )
         return rows[0] if rows else None
 
