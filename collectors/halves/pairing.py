@@ -17,7 +17,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from collectors.building.exchanges import Exchange
-from collectors.halves.left import Left
+from collectors.halves.in_store import InStore
 from collectors.halves.matching import again, by_key, exchange_of, other, pairs
 from collectors.storing.recent import Recent, Seen
 from core.config import HALVES_IN_MEMORY
@@ -76,7 +76,7 @@ class Pairing:
         self._waiting: dict[tuple[RequestKey, HalfKind], Waiting] = {}
         # Those that the next sweep takes: their other half is in the store, or one of the same key and kind waits.
         self._hurried: list[Waiting] = []
-        self._left = Left()
+        self._in_store = InStore()
         self._completed: list[Half] = []
         self._held: dict[HalfId, int] = {}  # in the store as well, while another collector may be completing them: till
         self._bytes = 0
@@ -118,9 +118,9 @@ class Pairing:
                 return seen
             self._marks.append(known)
             if half.received < self._started:
-                self._left.discard(half.id)
+                self._in_store.discard(half.id)
             partner = self._waiting.get((half.key, other(half)))
-            if self._left.claim(half, partner.half.received if partner else FOREVER):
+            if self._in_store.claim(half, partner.half.received if partner else FOREVER):
                 self._hurry(Waiting(half, known, before))
             elif partner:
                 return self._completed_by(half, partner.half)
@@ -166,7 +166,7 @@ class Pairing:
         alone = self._released([half for half in due if not self._holds(half, kept[half.key], now)])
         found = self._paired(alone, kept)
         paired = {id(one.half) for one in found}
-        self._forget_left(found)
+        self._forget_found(found)
         return Swept(tuple(half for half in alone if id(half) not in paired), tuple(found))
 
     def _due(self, now: int) -> list[Half]:
@@ -201,7 +201,7 @@ class Pairing:
         """Halves that an earlier process has left in the store, and that may still find their other half."""
         ended = set(self.completing)
         with self._lock:
-            self._left.add(half for half in left if half not in ended)
+            self._in_store.add(half for half in left if half not in ended)
 
     def end(self, halves: Iterable[Half]) -> None:
         """These in the store wait no more, as of the next `settle`."""
@@ -220,7 +220,7 @@ class Pairing:
             alone = [w.half for w in self._all() if id(w.half) in chosen]
             self._waiting = {key: w for key, w in self._waiting.items() if id(w.half) not in chosen}
             self._hurried = [w for w in self._hurried if id(w.half) not in chosen]
-            self._left.add(half.id for half in alone)
+            self._in_store.add(half.id for half in alone)
             self._bytes -= sum(map(half_bytes, alone))
             self._held = {w.half.id: till for w in self._all() if (till := self._held.get(w.half.id))}
         chosen -= {id(half) for half in alone}
@@ -241,11 +241,11 @@ class Pairing:
                     self._completed += [half, kept_partner, *copies]
         return found
 
-    def _forget_left(self, found: Sequence[Found]) -> None:
+    def _forget_found(self, found: Sequence[Found]) -> None:
         with self._lock:
             for one in found:
                 for half in (one.half, one.partner, *one.again):
-                    self._left.discard(half.id)
+                    self._in_store.discard(half.id)
 
 
 def mark(half: Half) -> int:

@@ -9,35 +9,35 @@ from collections.abc import Iterable
 from collectors.halves.matching import other
 from core.records import Half, HalfId, HalfKind, RequestKey
 
-MOST = 100_000  # beyond, the oldest are forgotten here; they still pair, some seconds later
+MOST = 100_000  # some 45 MB; beyond, the oldest are forgotten here and pair some seconds later
 
 
-class Left:
+class InStore:
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._left: dict[tuple[RequestKey, HalfKind], list[HalfId]] = {}  # of one key in the order they came
+        self._halves: dict[tuple[RequestKey, HalfKind], list[HalfId]] = {}  # of one key in the order they came
 
     def add(self, halves: Iterable[HalfId]) -> None:
         for half in halves:
-            same = self._left.setdefault((half.key, half.kind), [])
+            same = self._halves.setdefault((half.key, half.kind), [])
             if half not in same:
                 same.append(half)
-        while len(self._left) > self._most:
-            del self._left[next(iter(self._left))]
+        while len(self._halves) > self._most:
+            del self._halves[next(iter(self._halves))]
 
     def discard(self, half: HalfId) -> None:
         """It has its other half, or is in memory again."""
-        same = self._left.get((half.key, half.kind), [])
+        same = self._halves.get((half.key, half.kind), [])
         if half in same:
             same.remove(half)
             if not same:
-                del self._left[half.key, half.kind]
+                del self._halves[half.key, half.kind]
 
     def claim(self, half: Half, before: int) -> bool:
         """Whether one that came before `before` (microseconds) waits for `half`; it then waits for no other."""
-        if not self._left:
+        if not self._halves:
             return False
-        partners = self._left.get((half.key, other(half)))
+        partners = self._halves.get((half.key, other(half)))
         if not partners or partners[0].received >= before:
             return False
         self.discard(partners[0])
