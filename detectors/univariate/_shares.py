@@ -11,7 +11,7 @@ from core.findings import Score
 from ._change import newcombe
 from ._detectable import of_distance
 from ._roots import crossing
-from ._verdicts import Judged
+from ._verdicts import TOO_FEW, Judged
 
 _STEPS = 40
 _SAFE = 1.3  # the approximation is too low by up to a third where few rows are left
@@ -166,6 +166,8 @@ def verdict(reference: Share, window: Share, judged: Judged, why: str = "") -> S
     below, above = newcombe((reference.part, reference.rows), (window.part, window.rows))
     interval = (max(size - below, -1.0), min(size + above, 1.0))
     shown = _detectable(reference, window, judged.threshold)
+    if judged.threshold >= 1:
+        why = f"{why}; {TOO_FEW}" if why else TOO_FEW
     return Score(judged.statistic, judged.threshold, judged.p_value, size, why, interval, shown)
 
 
@@ -184,4 +186,4 @@ def _detectable(reference: Share, window: Share, threshold: float) -> float | No
         after = min(reference.part + rise, 1.0)
         spread = reference.part * (1 - reference.part) / reference.rows + after * (1 - after) / window.rows
         rise = of_distance(threshold, math.sqrt(spread))
-    return rise if reference.part + rise <= 1 else None
+    return rise if threshold < 1 and reference.part + rise <= 1 else None

@@ -10,6 +10,7 @@ from core.findings import Score
 from ._change import change
 from ._curves import known_rows
 
+TOO_FEW = "too few rows for any score to fire at this alpha"
 WORDS = {"num": "numbers", "cat": "categories"}
 
 # Two rows of equal weight may come out as 1.9999999999999998 effective ones.
@@ -61,7 +62,7 @@ def remark(reference: Distribution, window: Distribution, can_fire: bool = True)
         where = [name for side, name in ((reference, "reference"), (window, "window")) if not len(side.values)]
         return f"every value is missing in the {' and the '.join(where)}"
     if not can_fire:
-        return "too few rows for any score to fire at this alpha"
+        return TOO_FEW
     if len(reference.values) == len(window.values) == 1 and not reference.missing + window.missing:
         same = reference.values[0] == window.values[0]
         return "constant, the same in reference and window" if same else "constant in reference and in window"

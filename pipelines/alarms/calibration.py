@@ -105,6 +105,8 @@ def decide(compare: Compare, sides: Sides, margin: Margin, level: Level) -> Scor
     law = score.threshold * inflation ** (1 / margin.shape.exponent)
     history = anchor.threshold * (height / _ANCHOR_HEIGHT) ** (1 / margin.shape.exponent)
     threshold = max(law, history, margin.gate)
+    if threshold == score.threshold:
+        return score
     shown = _detectable(compare, sides, level.alpha, (score.threshold / threshold) ** margin.shape.exponent)
     reason = score.reason if shown is not None or score.detectable is None else _OUT_OF_REACH
     return replace(score, threshold=threshold, detectable=shown, reason=reason)
