@@ -67,7 +67,7 @@ class Screen:
         rows = done.rows - begun.rows
         return {
             "file": str(asked.file),
-            "rows": done.rows,
+            "rows": done.accepted + done.duplicate + done.rejected,
             "resumed_after": begun.rows,
             "accepted": done.accepted,
             "duplicate": done.duplicate,
@@ -98,9 +98,8 @@ def _time(text: str) -> str:
 
 def _text(said: dict[str, Any]) -> str:
     of = f" (of them {said['resumed_after']:,} before)" if said["resumed_after"] else ""
-    rows = said["accepted"] + said["duplicate"] + said["rejected_rows"]
     lines = [
-        f"{said['file']}: {rows:,} rows{of} in {said['seconds']:.1f} s, {said['rows_per_second']:,} rows/s: "
+        f"{said['file']}: {said['rows']:,} rows{of} in {said['seconds']:.1f} s, {said['rows_per_second']:,} rows/s: "
         f"{said['accepted']:,} accepted, {said['duplicate']:,} duplicate, {said['rejected_rows']:,} rejected"
     ]
     kinds = defaultdict(list)
