@@ -21,7 +21,7 @@ test: .venv/dev .venv-mlserver .venv-adapters
 # 300 kills -9 under load (20 minutes on 2 idle cores), every damage to the log, full disks (as root), then the decoders.
 torture: .venv/dev
 	TORTURE_KILLS=300 TORTURE_SECONDS=3600 .venv/bin/pytest tests/torture $(ARGS)
-	if [ -e tests/fuzz/run.py ]; then .venv/bin/python tests/fuzz/run.py 60; fi
+	.venv/bin/python tests/fuzz/run.py 60
 
 check: .venv/dev
 	.venv/bin/ruff check .
