@@ -9,6 +9,7 @@ from threading import Event, Thread
 
 from core.config import Config, MonitorConfig
 from core.metrics import Metrics
+from core.priority import give_way
 from storage.engine import Engine
 
 PATIENCE_SECONDS = 0.7  # a window under way gets this long twice: to end by itself, and to end when interrupted
@@ -57,6 +58,7 @@ class Watching:
         from pipelines.runner import Runner
         from tidemark.predict import Models
 
+        give_way()
         shared = self._shared
         runner = Runner(shared.engine, shared.config, shared.metrics, Models(shared.config, shared.engine))
         self._monitors, self._interrupt = runner.monitors, runner.interrupt

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from collectors.building.naming import Names
 from core.config import Config
 from core.errors import ConfigError
+from core.priority import giving_way
 from storage import open_engine
 from storage.delivery.journal import open_log
 from storage.engine import Engine
@@ -48,17 +49,25 @@ def serve(role: str, store: str, config: Config, listen: Listen) -> None:
     listen.check(config.tls, "" if tokens else "add a token under 'tokens' (`tidemark token` makes one)")
     with ExitStack() as stack:
         listener = stack.enter_context(listen.socket())
-        engine = open_engine(store, own=role == "up")
-        stack.callback(engine.close)
-        prepare(engine, config)
-        if ROLES[role].watches:
-            check_monitors(engine, config)
+        engine = stack.enter_context(closing(giving_way(_opened, role, store, config)))
         wal = stack.enter_context(closing(open_log(store, config))) if ROLES[role].collects else None
         shared = Shared(engine, config)
         clickhouse = stack.enter_context(owned_store(shared, listener, tokens)) if role == "up" else None
         parts = Parts(role, shared, wal)
         app = guarded(parts.app(clickhouse), shared, tokens, parts.shed)
         run(app, listener, f"tidemark {role}: {engine.url}", config.tls, parts.guard())
+
+
+def _opened(role: str, store: str, config: Config) -> Engine:
+    engine = open_engine(store, own=role == "up")
+    try:
+        prepare(engine, config)
+        if ROLES[role].watches:
+            check_monitors(engine, config)
+    except BaseException:
+        engine.close()
+        raise
+    return engine
 
 
 def prepare(engine: Engine, config: Config) -> None:

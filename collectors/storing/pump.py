@@ -8,6 +8,7 @@ from collectors.accepting.intake import Intake
 from collectors.accounting.books import Books
 from collectors.collector import Collector
 from core.errors import StoreUnavailable
+from core.priority import give_way
 
 FLUSH_SECONDS = 1.0  # so that each table gets about one part a second
 BUILD_SECONDS = 0.3  # what came since is built in a few milliseconds, in which the taps take turns with it
@@ -25,6 +26,7 @@ class Pump:
 
     def run(self, stop: Event) -> None:
         """Until `stop` is set."""
+        give_way()
         while not stop.is_set():
             try:
                 if self._turn():

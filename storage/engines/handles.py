@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from core.errors import StoreError
+from core.priority import give_way
 from storage.engine import SESSION
 from storage.engines.faults import store_error
 from storage.engines.statement import Insert
@@ -81,6 +82,7 @@ class Handles:
             self._idle.clear()
 
     def _take(self, settings: dict[str, str | int | float]) -> Any:
+        give_way()  # and so do the engine's threads that this call starts
         with self._changed:
             if self._closed:
                 raise StoreError("the store is closed")
