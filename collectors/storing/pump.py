@@ -23,6 +23,7 @@ class Pump:
     def __init__(self, intake: Intake, collector: Collector, books: Books) -> None:
         self._intake, self._collector, self._books = intake, collector, books
         self._due = self._balanced = 0.0  # when to flush, and what that was at the last balance, by the monotonic clock
+        self._away_until = 0.0  # what comes is built as often as ever: a second's at once would keep the taps waiting
 
     def run(self, stop: Event) -> None:
         """Until `stop` is set."""
@@ -33,7 +34,7 @@ class Pump:
                     stop.wait(BUILD_SECONDS)
             except StoreUnavailable as error:
                 log.warning("the store cannot be reached; what came is kept and tried again: %s", error)
-                stop.wait(FLUSH_SECONDS)
+                self._away_until = time.monotonic() + FLUSH_SECONDS
             except Exception:
                 log.exception("what came could not be stored; it is kept and tried again")
                 stop.wait(FLUSH_SECONDS)
@@ -56,6 +57,8 @@ class Pump:
         """Whether there is nothing more to do for now."""
         self._collector.build()
         self._intake.watch()
+        if time.monotonic() < self._away_until:
+            return True
         more = self._intake.behind and self._intake.read_on()
         if more or self._collector.fills_an_insert or time.monotonic() >= self._due:
             self._flush()
