@@ -11,6 +11,8 @@ from . import adapters
 from .multivariate import MULTIVARIATE
 from .outliers import OUTLIERS
 from .protocols import (
+    LAW_AT,
+    NO_LAW,
     ContractDetector,
     FieldDetector,
     JointDetector,
@@ -25,6 +27,8 @@ from .univariate import UNIVARIATE
 
 __all__ = [
     "DETECTORS",
+    "LAW_AT",
+    "NO_LAW",
     "SEQUENTIAL",
     "ContractDetector",
     "Detector",

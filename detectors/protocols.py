@@ -1,7 +1,8 @@
 """What a detector is. Members are frozen dataclasses whose fields are their options; they inherit nothing."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -13,6 +14,12 @@ from core.findings import Score
 
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
+
+
+# Probabilities at which tests of whole rows tell the thresholds of their law: its body, then its tail.
+LAW_AT = (0.9, 0.7, 0.5, 0.3, 0.1, 1e-3, 1e-6)
+
+NO_LAW: Floats = np.empty(0)
 
 
 @runtime_checkable
@@ -46,12 +53,14 @@ class ContractDetector(FieldDetector, Protocol):
 class RowScores:
     """`scores` of the window's rows, shape (rows,): a row above `threshold` is an outlier. `verdict`: the window's.
 
-    Where nothing can be decided (`verdict.score` is None) the scores are NaN and the threshold is infinite.
+    Where nothing can be decided (`verdict.score` is None) the scores are NaN and the threshold is infinite. `law`: the
+    thresholds of the verdict at LAW_AT, empty where it has none.
     """
 
     scores: Floats
     threshold: float
     verdict: Score
+    law: Floats = field(default_factory=NO_LAW.copy)
 
 
 @runtime_checkable
@@ -73,10 +82,13 @@ class RowDetector(Protocol):
 @dataclass(frozen=True)
 class JointScore:
     """`verdict` on all fields of a window together. `contributions`, shape (fields,): what share of a verdict that
-    fired each field has, all together 1; all 0 where nothing fired or no field explains it."""
+    fired each field has, all together 1; all 0 where nothing fired or no field explains it. `law`: the verdict's
+    thresholds at LAW_AT, empty where it has none; no score is above `most`."""
 
     verdict: Score
     contributions: Floats
+    law: Floats = field(default_factory=NO_LAW.copy)
+    most: float = math.inf
 
 
 @runtime_checkable

@@ -9,10 +9,12 @@ import numpy as np
 
 from core.distribution import Floats
 from core.findings import Score
+from detectors._intervals import NORMAL_95
+from detectors._power import of_quadratic
 from detectors.protocols import Indices, JointScore
 
 from ._columns import Samples, nothing, sampled, shares, standardised
-from ._permutation import average, contrast, moments
+from ._permutation import Average, average, contrast, moments
 
 Similarity = Callable[[Floats], Floats]
 """Squared distances to similarities, of the same shape."""
@@ -48,16 +50,24 @@ class Kernel:
         samples = standardised(kept)
         dealt = blocks(samples, self.block_rows)
         similarity = self.similarity(distances(dealt[0].rows))
-        statistic, law = average(moments(similarity(distances(block.rows)), block.n) for block in dealt)
+        found = average(moments(similarity(distances(block.rows)), block.n) for block in dealt)
         none = nothing(rows[0], fields, "every row is as far from any other")
-        if not law.deviation > 0:
+        if not found.law.deviation > 0:
             return none
-        verdict = Score(statistic, law.critical_value(alpha), law.p_value(statistic))
+        verdict = _verdict(found, alpha)
         if not verdict.fired:
-            return JointScore(verdict, none.contributions)
+            return JointScore(verdict, none.contributions, found.law.curve)
         lost = none.contributions.copy()
         lost[: samples.number_of_fields] = lost_without(samples, similarity)
-        return JointScore(verdict, shares(lost))
+        return JointScore(verdict, shares(lost), found.law.curve)
+
+
+def _verdict(found: Average, alpha: float) -> Score:
+    """The statistic is its own effect: without bias, whatever the numbers of rows."""
+    size, law, wide = found.statistic, found.law, NORMAL_95 * found.error
+    threshold = law.critical_value(alpha)
+    shown = of_quadratic(threshold, 0.0, law.deviation, found.largest)
+    return Score(size, threshold, law.p_value(size), size, "", (size - wide, size + wide), shown)
 
 
 def blocks(samples: Samples, block_rows: int) -> list[Block]:

@@ -3,6 +3,11 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
+
+from core.distribution import Floats
+from detectors.protocols import LAW_AT
+
 # Below this a gamma law and the normal one are the same to all digits that matter.
 _NO_SKEWNESS = 1e-3
 
@@ -37,3 +42,8 @@ class PearsonIII(NamedTuple):
             return self.mean - self.deviation * float(ndtri(alpha))
         shape = 4 / self.skewness**2
         return self.mean + self.deviation * (float(gammainccinv(shape, alpha)) - shape) / math.sqrt(shape)
+
+    @property
+    def curve(self) -> Floats:
+        """Its critical values at LAW_AT."""
+        return np.array([self.critical_value(alpha) for alpha in LAW_AT])

@@ -32,22 +32,43 @@ class Moments(NamedTuple):
     """A statistic, its second and third moment under permutation, the first being 0, and its fourth cumulant.
 
     That one is the limit's for many rows, in which the statistic is a sum of squares of normal variables. Where a few
-    of them outweigh the many others, as with heavy tails, the first three moments do not tell of it.
+    of them outweigh the many others, as with heavy tails, the first three moments do not tell of it. `variance`: what
+    the statistic's is more where the samples do differ.
     """
 
     statistic: float
     second: float
     third: float
     fourth: float
+    variance: float
 
 
-def average(blocks: Iterable[Moments]) -> tuple[float, PearsonIII]:
-    """The mean statistic of independent blocks of rows, and its law: one block is the quadratic form, several are the
-    linear-time one (Zaremba, Gretton and Blaschko 2013, NIPS 26, 755-763)."""
-    statistics, *others = np.array(list(blocks)).T
-    second, third, fourth = (float(of_all.sum()) for of_all in others)
-    skewness = max(third / second**1.5, math.sqrt(fourth / second**2 / 1.5))  # whichever makes the tail heavier
-    return float(statistics.mean()), PearsonIII(0.0, math.sqrt(second) / len(statistics), skewness)
+class Average(NamedTuple):
+    """A mean statistic and its law without a change, with its standard `error` as it is, and the weight of the
+    `largest` of the squares whose sum it is."""
+
+    statistic: float
+    law: PearsonIII
+    error: float
+    largest: float
+
+
+def average(blocks: Iterable[Moments]) -> Average:
+    """Of independent blocks of rows: one block is the quadratic form, several are the linear-time one (Zaremba, Gretton
+    and Blaschko 2013, NIPS 26, 755-763)."""
+    each = list(blocks)
+    statistics, *others = np.array(each).T
+    second, third, fourth, variance = (float(of_all.sum()) for of_all in others)
+    law = PearsonIII(0.0, math.sqrt(second) / len(each), _skewness(second, third, fourth))
+    error = math.sqrt(second + variance) / len(each)
+    # The fourth cumulant of a sum of squares is 48 times the sum of their weights to the fourth.
+    largest = float(np.mean([(block.fourth / 48) ** 0.25 for block in each])) / len(each)
+    return Average(float(statistics.mean()), law, error, largest)
+
+
+def _skewness(second: float, third: float, fourth: float) -> float:
+    """Whichever makes the tail heavier."""
+    return max(third / second**1.5, math.sqrt(fourth / second**2 / 1.5)) if second > 0 else 0.0
 
 
 def contrast(similarity: Floats, n: int) -> float:
@@ -62,11 +83,21 @@ def contrast(similarity: Floats, n: int) -> float:
 
 def moments(similarity: Floats, n: int) -> Moments:
     """As `contrast`, with the moments; at least six rows in all, two of each sample. Overwrites the matrix."""
-    statistic = contrast(similarity, n)
+    statistic, variance = contrast(similarity, n), _variance(similarity, n)
     a, b = _of_kernel(similarity), _of_pairs(n, len(similarity) - n)
     second = _second(a, b, len(similarity))
     fourth = 12 * a.rounds / a.squares**2 * second**2 if a.squares else 0.0
-    return Moments(statistic, second, _third(a, b, len(similarity)), fourth)
+    return Moments(statistic, second, _third(a, b, len(similarity)), fourth, variance)
+
+
+def _variance(similarity: Floats, n: int) -> float:
+    """Of the statistic's projection: each row's mean similarity to its own sample less that to the other, twice
+    (Serfling 1980, Approximation Theorems of Mathematical Statistics, 5.3; 0 on average where nothing differs)."""
+    own, other = similarity[:n, :n], similarity[n:, n:]
+    m = len(other)
+    first = (own.sum(axis=1) - np.diagonal(own)) / (n - 1) - similarity[:n, n:].mean(axis=1)
+    second = (other.sum(axis=1) - np.diagonal(other)) / (m - 1) - similarity[:n, n:].mean(axis=0)
+    return 4 * float(first.var(ddof=1) / n + second.var(ddof=1) / m)
 
 
 def _of_kernel(a: Floats) -> Sums:

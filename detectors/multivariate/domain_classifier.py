@@ -10,6 +10,8 @@ from pydantic import Field
 
 from core.distribution import Floats
 from core.findings import Score
+from detectors._intervals import NORMAL_95
+from detectors._power import of_distance
 from detectors.protocols import Indices, JointScore
 
 from ._columns import Samples, nothing, sampled, shares
@@ -17,7 +19,6 @@ from ._pearson import PearsonIII
 
 _FEWEST_ROWS = 40  # of each sample; half of them are learnt from
 _SHUFFLED_ROWS = 500  # of each sample, to see what is lost when a field is shuffled
-_OTHERS_BEAT = 1.96  # standard errors of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class DomainClassifier:
         halves = list(self._halves(kept))
         ranked = [_ranked(half.scores(half.rows), half.n) for half in halves]
         verdict = _verdict(ranked, alpha)
-        return JointScore(verdict, _shuffled(halves, kept.fields, self.seed) if verdict.fired else none)
+        contributions = _shuffled(halves, kept.fields, self.seed) if verdict.fired else none
+        return JointScore(verdict, contributions, _mean_law(ranked)[0].curve, most=1.0)
 
     def _halves(self, kept: Samples) -> Iterator["_Half"]:
         split = [np.array_split(side, 2) for side in (kept.reference, kept.window)]
@@ -95,26 +97,36 @@ class _Half(NamedTuple):
 
 
 class _Ranked(NamedTuple):
-    """An area under the curve, its law when nothing has changed, and its standard error as it is."""
+    """An area under the curve of `n` and `m` rows, its law when nothing has changed, its standard error as it is."""
 
     area: float
     law: PearsonIII
     error: float
+    n: int
+    m: int
 
 
 def _ranked(scores: Floats, n: int) -> _Ranked:
     ranks, m = _middle_ranks(scores), len(scores) - n
     area = (float(ranks[n:].sum()) - m * (m + 1) / 2) / (n * m)
-    return _Ranked(area, _rank_sum_law(ranks, m), _hanley_mcneil(area, n, m))
+    return _Ranked(area, _rank_sum_law(ranks, m), _hanley_mcneil(area, n, m), n, m)
 
 
 def _verdict(ranked: list[_Ranked], alpha: float) -> Score:
     area, law, error = float(np.mean([r.area for r in ranked])), *_mean_law(ranked)
     threshold = law.critical_value(alpha)
-    effect, wide = 2 * area - 1, 2 * _OTHERS_BEAT * error
+    effect, wide = 2 * area - 1, 2 * NORMAL_95 * error
     reason = "" if threshold < 1 else "too few rows for any area to fire at this alpha"
     interval = (max(effect - wide, -1.0), min(effect + wide, 1.0))
-    return Score(area, threshold, law.p_value(area), effect, reason, interval)
+    return Score(area, threshold, law.p_value(area), effect, reason, interval, _detectable(threshold, ranked))
+
+
+def _detectable(threshold: float, ranked: list[_Ranked]) -> float | None:
+    """Where the area varies as it does just at the threshold."""
+    if threshold >= 1:
+        return None
+    area = of_distance(threshold, float(np.mean([_hanley_mcneil(threshold, r.n, r.m) for r in ranked])))
+    return 2 * area - 1 if area <= 1 else None
 
 
 def _mean_law(ranked: list[_Ranked]) -> tuple[PearsonIII, float]:

@@ -16,7 +16,7 @@ from ._kernel import Kernel
 class Energy:
     """2 E|X - Y| - E|X - X'| - E|Y - Y'| over rows X of the reference and Y of the window, without bias: below 0 by
     chance where nothing has changed (Szekely and Rizzo 2004, InterStat 5; 2013, J. Stat. Planning Inference 143,
-    1249-1272). It needs no bandwidth, and sees shifts of the mean best.
+    1249-1272). It needs no bandwidth, and sees shifts of the mean best. The statistic is the effect.
 
     rows, block_rows, seed: as in `MMD`.
 

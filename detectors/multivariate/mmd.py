@@ -25,6 +25,8 @@ class MMD:
         threshold is 16 times that of blocks of 1000.
     seed: of the order in which rows are dealt to blocks.
 
+    The statistic is the effect.
+
     Columns, missing values and their scale: `_columns.py`. p-value: from the exact moments under permutation,
     `_permutation.py`.
 

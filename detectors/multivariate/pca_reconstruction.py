@@ -8,7 +8,7 @@ from pydantic import Field
 
 from core.distribution import Distribution, Floats
 from core.findings import Score
-from detectors.protocols import Bools, Indices, JointScore
+from detectors.protocols import LAW_AT, Bools, Indices, JointScore
 from detectors.univariate.ks import KS
 
 from ._columns import Samples, nothing, sampled, shares
@@ -56,7 +56,9 @@ class PCAReconstruction:
         before, after = components.errors(other), components.errors(kept.window)
         usual, found = (Distribution.of_numbers(_distance(errors)) for errors in (before, after))
         verdict = KS().compare(usual, found, alpha)
-        return JointScore(verdict, _contributions(verdict, kept, after.mean(axis=0) - before.mean(axis=0)))
+        contributions = _contributions(verdict, kept, after.mean(axis=0) - before.mean(axis=0))
+        law = [KS().compare(usual, found, at).threshold for at in LAW_AT]
+        return JointScore(verdict, contributions, np.array(law, dtype=np.float64), most=1.0)
 
 
 def _distance(errors: Floats) -> Floats:

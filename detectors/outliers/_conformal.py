@@ -5,14 +5,18 @@ measure is fitted on one half of the reference and calibrated on the other, whic
 the reference's is as unusual as any calibration row, whatever the measure and the data.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from core.distribution import Floats
 from core.findings import Score
-from detectors.protocols import Bools, RowScores
+from detectors._intervals import newcombe
+from detectors._power import POWER
+from detectors.protocols import LAW_AT, Bools, RowScores
 
 Measure = Callable[[Floats], Floats]
 """How unusual each row is: (rows, fields), finite, to (rows,), higher is more unusual."""
@@ -49,8 +53,19 @@ class Conformal:
         k = max(int(self.contamination * (len(highest) + 1)), 1)
         scores, threshold = measure(scale(window)), float(highest[k - 1])
         judged = scores if counted is None else scores[counted]
-        outliers = int((judged > threshold).sum())
-        return RowScores(scores, threshold, _verdict(outliers, tail(len(judged), k, len(highest)), alpha))
+        found = _Beyond(int((judged > threshold).sum()), len(judged), k, len(highest))
+        at_least = tail(found.n, found.k, found.m)
+        law = np.array([_threshold(at_least, at) for at in LAW_AT])
+        return RowScores(scores, threshold, _verdict(found, at_least, alpha), law)
+
+
+class _Beyond(NamedTuple):
+    """So many of n rows are above the k-th highest score of m others."""
+
+    rows: int
+    n: int
+    k: int
+    m: int
 
 
 def tail(n: int, k: int, m: int) -> Floats:
@@ -64,12 +79,36 @@ def tail(n: int, k: int, m: int) -> Floats:
     return at_least
 
 
-def _verdict(outliers: int, at_least: Floats, alpha: float) -> Score:
-    rows = len(at_least) - 1
+def _threshold(at_least: Floats, alpha: float) -> float:
+    """Half a row below the share that fires, so that rounding does not matter."""
     enough = int(np.searchsorted(-at_least, -alpha, "right"))
-    reason = "" if enough <= rows else "too few rows for any share of outliers to fire at this alpha"
-    # Half a row below the share that fires, so that rounding does not matter.
-    return Score(outliers / rows, (enough - 0.5) / rows, float(at_least[outliers]), None, reason)
+    return (enough - 0.5) / (len(at_least) - 1)
+
+
+def _verdict(beyond: _Beyond, at_least: Floats, alpha: float) -> Score:
+    """Effect: what the share of outliers is more than it is among rows like the reference's, k / (m + 1). Its interval
+    is for this threshold, as outliers are by another one others."""
+    rows, n, k, m = beyond
+    share, usual, threshold = rows / n, k / (m + 1), _threshold(at_least, alpha)
+    below, above = newcombe((usual, m + 1), (share, n))
+    interval = (share - usual - below, share - usual + above)
+    if threshold > 1:
+        reason = "too few rows for any share of outliers to fire at this alpha"
+        return Score(share, threshold, float(at_least[rows]), share - usual, reason, interval)
+    shown = _detectable(threshold, n, k)
+    return Score(
+        share, threshold, float(at_least[rows]), share - usual, "", interval, None if shown is None else shown - usual
+    )
+
+
+def _detectable(threshold: float, n: int, k: int) -> float | None:
+    """The share p of outliers that is above the threshold in four of five windows: p less that quantile of its standard
+    deviation, sqrt(p (1 - p) / n + p² / k), is the threshold. The second part is what a calibration score that lies
+    elsewhere makes of p, if outliers become more in proportion wherever it lies."""
+    squared = POWER**2
+    a, b = 1 - squared * (1 / k - 1 / n), 2 * threshold + squared / n
+    share = (b + math.sqrt(max(b**2 - 4 * a * threshold**2, 0.0))) / (2 * a)
+    return share if share <= 1 else None
 
 
 def _undecidable(reference: Floats, window: Floats) -> str:

@@ -6,12 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from core.distribution import Distribution, Floats
+from detectors._intervals import newcombe
 
 from ._bins import Counts, by_value
 from ._curves import known_rows
 from ._design import effects
-
-_NORMAL_95 = 1.959963984540054
 
 
 class Change(NamedTuple):
@@ -71,21 +70,6 @@ def student(freedom: float) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, 0.975))
-
-
-def newcombe(before: tuple[float, float], after: tuple[float, float]) -> tuple[float, float]:
-    """How far below and above the difference of two shares, each with its rows, the true one may be: Wilson's intervals
-    of each, joined (Newcombe 1998, Stat. Med. 17, 873-890, method 10), which holds near 0 and 1.
-    """
-    (low, high), (least, most) = _wilson(*after), _wilson(*before)
-    return math.hypot(after[0] - low, most - before[0]), math.hypot(high - after[0], before[0] - least)
-
-
-def _wilson(share: float, rows: float) -> tuple[float, float]:
-    squared = _NORMAL_95**2
-    middle = share + squared / (2 * rows)
-    half = _NORMAL_95 * math.sqrt(share * (1 - share) / rows + squared / (4 * rows**2))
-    return (middle - half) / (1 + squared / rows), (middle + half) / (1 + squared / rows)
 
 
 def _of_categories(counts: Counts) -> Change:

@@ -9,11 +9,8 @@ import numpy as np
 from core.distribution import Distribution, Floats
 
 _POINTS = 256  # order statistics that stand for the reference
-_POWER = 0.8416212335729143  # standard normal, four fifths
 _STEPS = 30
 _CLOSE = 0.01
-# Half the mean largest height of a Brownian bridge: a largest difference has that much of chance beside a change.
-_CHANCE = math.sqrt(math.pi / 8) / 2
 
 Statistic = Callable[[Distribution, Distribution], float]
 
@@ -40,27 +37,6 @@ def _detectable(reference: Distribution, window: Distribution, statistic: Statis
     size = _solve(changed, statistic, max(needed, 0.0))
     effect = math.nan if size is None else changed.effect(size)
     return effect if math.isfinite(effect) else None
-
-
-def of_quadratic(threshold: float, mean: float, deviation: float, largest: float) -> float:
-    """The value of a sum of squares between what is compared, from which it is above the threshold four times of five.
-
-    `mean` and `deviation` are those without a change, `largest` the greatest weight of a square.
-    """
-    above = threshold - mean
-    half = above + 2 * largest * _POWER**2
-    root = math.sqrt(max(half**2 - above**2 + (_POWER * deviation) ** 2, 0.0))
-    return max(half + root, 0.0)
-
-
-def of_distance(threshold: float, deviation: float) -> float:
-    """The same for a statistic that varies by `deviation` about its value."""
-    return threshold + _POWER * deviation
-
-
-def of_largest(threshold: float, spread: float) -> float:
-    """The same for a largest difference of two curves, `spread` being sqrt(1 / n + 1 / m)."""
-    return threshold + (_POWER / 2 - _CHANCE) * spread
 
 
 def _solve(changed: "_Moved | _Tilted", statistic: Statistic, needed: float) -> float | None:

@@ -8,10 +8,11 @@ import numpy as np
 
 from core.distribution import Distribution, Floats, Kind
 from core.findings import Score
+from detectors._power import of_distance, of_quadratic
 
 from ._bins import FEWEST_ROWS, Counts, binned
 from ._design import Law, effects
-from ._detectable import detectable, of_distance, of_quadratic
+from ._detectable import detectable
 from ._shares import Share, Table
 from ._verdicts import Judged, undecidable, verdict
 

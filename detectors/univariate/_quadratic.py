@@ -8,9 +8,10 @@ from functools import lru_cache
 import numpy as np
 
 from core.distribution import Distribution, Floats
+from detectors._power import of_quadratic
 
 from ._curves import Cells, cells
-from ._detectable import Statistic, detectable, of_quadratic
+from ._detectable import Statistic, detectable
 from ._heavy import Tail
 from ._squares import Squares
 from ._verdicts import Judged

@@ -7,9 +7,9 @@ import numpy as np
 
 from core.distribution import Distribution, Floats
 from core.findings import Score
+from detectors._intervals import newcombe
+from detectors._power import of_distance
 
-from ._change import newcombe
-from ._detectable import of_distance
 from ._roots import crossing
 from ._verdicts import TOO_FEW, Judged
 

@@ -5,10 +5,11 @@ from typing import ClassVar
 
 from core.distribution import Distribution, Kind
 from core.findings import Score
+from detectors._power import of_distance
 
 from ._bins import Counts, by_value
 from ._design import effects
-from ._detectable import detectable, of_distance
+from ._detectable import detectable
 from ._shares import Share, Table
 from ._verdicts import Judged, undecidable, verdict
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from core.distribution import Distribution, Floats, Kind
 from core.findings import Score
+from detectors._power import of_largest
 
 from ._design import curve_effect
-from ._detectable import detectable, of_largest
+from ._detectable import detectable
 from ._kolmogorov import critical_value, p_value
 from ._verdicts import Judged, undecidable, verdict
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from core.distribution import Distribution, Kind
 from core.findings import Score
+from detectors._power import of_largest
 
 from ._curves import curves
 from ._design import interval_effect
-from ._detectable import detectable, of_largest
+from ._detectable import detectable
 from ._verdicts import Judged, undecidable, verdict
 
 _HALVINGS = 60

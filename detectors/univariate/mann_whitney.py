@@ -8,9 +8,10 @@ import numpy as np
 
 from core.distribution import Distribution, Kind
 from core.findings import Score
+from detectors._power import of_distance
 
 from ._curves import Cells, Curves, curves
-from ._detectable import detectable, of_distance
+from ._detectable import detectable
 from ._quadratic import even, pooled_cells, rank_tail
 from ._verdicts import Judged, undecidable, verdict
 

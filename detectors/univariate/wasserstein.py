@@ -8,9 +8,10 @@ import numpy as np
 
 from core.distribution import Distribution, Kind
 from core.findings import Score
+from detectors._power import of_distance
 
 from ._curves import Cells, cells, known_curves, known_rows
-from ._detectable import detectable, of_distance
+from ._detectable import detectable
 from ._heavy import Tail
 from ._norms import Norm
 from ._verdicts import Judged, incomparable, verdict

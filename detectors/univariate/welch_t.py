@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from core.distribution import Distribution, Kind
 from core.findings import Score
+from detectors._power import of_distance
 
 from ._change import mean_variance, welch_freedom
 from ._curves import cells, known_rows
-from ._detectable import detectable, of_distance
+from ._detectable import detectable
 from ._heavy import Tail
 from ._verdicts import Judged, incomparable, verdict
 

@@ -36,7 +36,7 @@ _QUANTILES = (0.9, 0.7, 0.5, 0.3, 0.1)
 # Surprises beyond it are all the same: exp(-600) is still a number.
 _FARTHEST = 600.0
 
-_OUT_OF_REACH = "no change would fire: the reference's blocks differ too much, or are too few for so rare alarms"
+OUT_OF_REACH = "no change would fire: the reference's blocks differ too much, or are too few for so rare alarms"
 
 K = TypeVar("K", bound=Hashable)
 Compare = Callable[[Distribution, Distribution, float], Score]
@@ -101,14 +101,14 @@ def decide(compare: Compare, sides: Sides, margin: Margin, level: Level) -> Scor
     if score.threshold is None or anchor.threshold is None or score.p_value is None:
         return score
     inflation = 1 + (margin.inflation - 1) * sides.rows / margin.rows
-    height = _height_of(level.surprise, margin) * inflation
+    height = height_of(level.surprise, margin) * inflation
     law = score.threshold * inflation ** (1 / margin.shape.exponent)
     history = anchor.threshold * (height / _ANCHOR_HEIGHT) ** (1 / margin.shape.exponent)
     threshold = max(law, history, margin.gate)
     if threshold == score.threshold:
         return score
     shown = _detectable(compare, sides, level.alpha, (score.threshold / threshold) ** margin.shape.exponent)
-    reason = score.reason if shown is not None or score.detectable is None else _OUT_OF_REACH
+    reason = score.reason if shown is not None or score.detectable is None else OUT_OF_REACH
     return replace(score, threshold=threshold, detectable=shown, reason=reason)
 
 
@@ -174,7 +174,7 @@ def _surprise(ratios: Floats, blocks: int) -> Floats:
     return surprise
 
 
-def _height_of(surprise: float, margin: Margin) -> float:
+def height_of(surprise: float, margin: Margin) -> float:
     from scipy.special import stdtrit
 
     chance = math.exp(-min(surprise, _FARTHEST))

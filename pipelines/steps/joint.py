@@ -1,23 +1,25 @@
 """A joint detector over a look: one finding for each version of the model, with the fields that it comes from."""
 
+import math
 from dataclasses import dataclass, replace
-from typing import Protocol
+from functools import partial
 
 import numpy as np
 
 from core.errors import StepFailed
 from core.findings import Finding, Score
-from detectors import JointDetector, JointScore
+from detectors import NO_LAW, JointDetector, JointScore
+from pipelines.alarms.whole_rows import Judged, evidence
 from pipelines.steps.task import Place, StepResult, Task
+from pipelines.steps.usual import Rows, numeric_rows, usual
 from storage.windows.distributions import CELLS
-from storage.windows.relations import REFERENCE_MAPS, Relation
-from storage.windows.rows import Choice, Matrix, matrix, numeric, vectors
+from storage.windows.relations import REFERENCE_MAPS
+from storage.windows.rows import Choice, Matrix, vectors
 
 # Larger windows and references are sampled, the same rows each time.
 COMPARED_ROWS = 50_000
 # Numbers in a vector that rows are counted out for; longer ones have fewer rows.
 _WIDTH = 400
-_LACKS = "rows of the reference's own blocks are not compared"
 _NAMED = 5  # fields in a reason
 _LEAST_SHARE = 0.01
 
@@ -29,58 +31,49 @@ class JointOptions:
     field: str = ""
 
 
-class _Read(Protocol):
-    def __call__(self, relation: Relation, choice: Choice) -> Matrix: ...
-
-
 def compare_rows(task: Task, detector: JointDetector, options: JointOptions) -> StepResult:
     """Over the numeric inputs that window and reference share, or over one vector field."""
-    window, reference = task.look.window.relation, task.look.reference.relation
-    read, limit = _vectors(task, options.field) if options.field else _numbers(task)
-    known, findings = read(reference, Choice(limit)), list[Finding]()
-    alpha = task.allowance.alpha / len(task.look.versions)
+    rows = _vectors(task, options.field) if options.field else numeric_rows(task, COMPARED_ROWS)
+    judge = partial(_judged, task, detector)
+    known, before = rows.read(task.look.reference.relation), usual(task, rows, judge)
+    alpha, findings = task.allowance.alpha / len(task.look.versions), list[Finding]()
     for version in task.look.versions:
-        rows = read(window, Choice(limit, version=version))
-        place = Place(version, rows=len(rows.ids), reference_rows=len(known.ids))
-        score = task.call(detector.heavy, _judge, detector, known, rows, alpha)
-        findings.append(_decided(task, task.finding(place, score), alpha))
+        window = rows.read(task.look.window.relation, version)
+        score = before.decide(judge(known, window, alpha), alpha, evidence(known, window))
+        place = Place(version, rows=len(window.ids), reference_rows=len(known.ids))
+        findings.append(task.decided(task.finding(place, score), "own", alpha, before.lacks))
     return StepResult(findings)
 
 
-def _decided(task: Task, finding: Finding, alpha: float) -> Finding:
-    """The reason says nothing of the effect: here it is no shift of a mean."""
-    score = finding.score
-    told = task.decided(replace(finding, score=replace(score, effect=None, interval=None)), "distance", alpha, _LACKS)
-    return replace(told, score=replace(told.score, effect=score.effect, interval=score.interval))
-
-
-def _numbers(task: Task) -> tuple[_Read, int]:
-    engine, window, reference = task.look.engine, task.look.window.relation, task.look.reference.relation
-    fields = sorted(numeric(engine, window) & numeric(engine, reference))
-    return (
-        lambda relation, choice: matrix(engine, relation, fields, choice),
-        min(COMPARED_ROWS, CELLS // max(1, len(fields))),
+def _vectors(task: Task, field: str) -> Rows:
+    if task.look.reference.relation.maps == REFERENCE_MAPS:
+        raise StepFailed("a data set has no vectors: use a reference such as {window: 7d}")
+    engine, most = task.look.engine, CELLS // _WIDTH
+    return Rows(
+        [field], lambda relation, version=None: vectors(engine, relation, field, Choice(most, version=version)), most
     )
 
 
-def _vectors(task: Task, field: str) -> tuple[_Read, int]:
-    if task.look.reference.relation.maps == REFERENCE_MAPS:
-        raise StepFailed("a data set has no vectors: use a reference such as {window: 7d}")
-    engine = task.look.engine
-    return lambda relation, choice: vectors(engine, relation, field, choice), CELLS // _WIDTH
+def _judged(task: Task, detector: JointDetector, reference: Matrix, window: Matrix, alpha: float) -> Judged:
+    return task.call(detector.heavy, _judge, detector, reference, window, alpha)
 
 
-def _judge(detector: JointDetector, reference: Matrix, window: Matrix, alpha: float) -> Score:
+def _judge(detector: JointDetector, reference: Matrix, window: Matrix, alpha: float) -> Judged:
     """Of rows of even weight."""
     if not window.fields:
-        return Score(None, None, reason="window and reference share no numeric input, or no row has the vector")
+        return _nothing("window and reference share no numeric input, or no row has the vector")
     if len(window.fields) != len(reference.fields):
         lengths = f"{len(window.fields)} numbers long in the window, {len(reference.fields)} in the reference"
-        return Score(None, None, reason=f"the vectors are {lengths}")
+        return _nothing(f"the vectors are {lengths}")
     names = sorted(set(window.fields))
     fields = np.array([names.index(field) for field in window.fields])
     sides = reference.values[reference.even], window.values[window.even]
-    return _told(detector.compare_rows(*sides, alpha, fields), names)
+    found = detector.compare_rows(*sides, alpha, fields)
+    return Judged(_told(found, names), found.law, found.most)
+
+
+def _nothing(reason: str) -> Judged:
+    return Judged(Score(None, None, reason=reason), NO_LAW, math.inf)
 
 
 def _told(found: JointScore, names: list[str]) -> Score:

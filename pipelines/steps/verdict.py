@@ -7,7 +7,7 @@ from typing import Literal
 from core.distribution import Kind
 from core.findings import Finding, Score
 
-Unit = Literal["deviations", "distance", "share"]
+Unit = Literal["deviations", "distance", "share", "own"]
 
 # Detectors whose effect is a share of rows that rose or fell, whatever the field holds.
 _OF_SHARES = frozenset({"missing_rate", "range_violations", "type_violations", "unseen_categories"})
@@ -57,6 +57,8 @@ def _change(score: Score, unit: Unit) -> str:
         return ""
     if unit == "distance":
         return f"; {score.effect:.2g} of the rows differ{_between(score.interval)}"
+    if unit == "own":
+        return f"; effect {score.effect:.2g}{_between(score.interval)}"
     what, of = ("share", "") if unit == "share" else ("mean", " sd")
     size, interval = abs(score.effect), score.interval
     if score.effect < 0 and interval:
@@ -76,5 +78,6 @@ def _would_have_shown(score: Score, unit: Unit) -> str:
         "deviations": f"a shift of {size} sd",
         "distance": f"a change of {size} of the rows",
         "share": f"{size} more",
+        "own": f"an effect of {size}",
     }
     return f"; {said[unit]} would have shown"

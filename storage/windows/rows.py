@@ -87,6 +87,18 @@ def matrix(engine: Engine, relation: Relation, fields: Sequence[str], choice: Ch
     return Matrix(ids, versions, tuple(fields), values, _even(table))
 
 
+def some(matrix: Matrix, most: int) -> Matrix:
+    """At most so many of its rows of even weight."""
+    values = matrix.values[matrix.even][:most]
+    return Matrix((), (), matrix.fields, values, np.ones(len(values), dtype=np.bool_))
+
+
+def pooled(matrices: Sequence[Matrix]) -> Matrix:
+    """The rows of several, one at least, with the same fields and all of even weight."""
+    values = np.concatenate([matrix.values for matrix in matrices])
+    return Matrix((), (), matrices[0].fields, values, np.ones(len(values), dtype=np.bool_))
+
+
 def vectors(engine: Engine, relation: Relation, field: str, choice: Choice) -> Matrix:
     """The vectors of an input, or else of an output: one column for each number. Of another length than most: left out.
 

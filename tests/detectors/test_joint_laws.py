@@ -43,7 +43,11 @@ def test_any_rows_are_compared_consistently_and_twice_alike(detector):
         assert found.contributions.shape == (2,) and (found.contributions >= 0).all()
         if verdict.score is None:
             assert verdict.reason and (verdict.threshold, verdict.p_value, verdict.effect) == (None, None, None)
+            assert verdict.interval is None and verdict.detectable is None
             return
+        assert verdict.detectable is None or 0 < verdict.detectable < np.inf
+        if verdict.effect is not None and verdict.interval is not None:
+            assert verdict.interval[0] <= verdict.effect <= verdict.interval[1]
         assert np.isfinite([verdict.score, verdict.threshold]).all() and 0 <= verdict.p_value <= 1
         assert verdict.fired == (verdict.p_value < alpha)
         assert found.contributions.sum() == pytest.approx(1 if found.contributions.any() else 0)
@@ -142,3 +146,33 @@ def sample(random, kind, count, fields):
     if kind == "discrete":
         return np.where(random.random((count, fields)) < 0.8, 0.0, random.integers(1, 4, (count, fields)))
     return np.where(random.random((count, fields)) < 0.2, np.nan, normal) if kind == "missing" else normal
+
+
+def changed(random, shift, count=150):
+    """Two fields, one of which moves; they also come apart the more, the larger the shift is."""
+    together = 0.8 * (1 - shift)
+    a, b = random.normal(size=(2, count))
+    return np.stack([a + shift, together * a + (1 - together**2) ** 0.5 * b], axis=1)
+
+
+def verdicts(detector, shift, trials=60, alpha=0.01):
+    random = np.random.default_rng(3)
+    pairs = ((changed(random, 0.0, 300), changed(random, shift)) for _ in range(trials))
+    return [detector.compare_rows(*pair, alpha).verdict for pair in pairs]
+
+
+@pytest.mark.parametrize("detector", ALL)
+def test_what_is_detectable_shows_in_about_four_of_five_windows(detector):
+    shifts = np.linspace(0, 1, 11)
+    effects = [np.mean([v.effect for v in verdicts(detector, shift, 12)]) for shift in shifts]
+    shown = np.mean([v.detectable for v in verdicts(detector, 0.3, 12)])
+    found = verdicts(detector, np.interp(shown, effects, shifts))
+    assert 0.6 <= np.mean([v.fired for v in found]) <= 0.97
+
+
+@pytest.mark.parametrize("detector", ALL)
+@pytest.mark.parametrize("shift", [0.0, 0.3, 0.9])
+def test_intervals_hold_the_effect_that_such_windows_have_on_average(detector, shift):
+    found = verdicts(detector, shift)
+    average = np.mean([v.effect for v in found])
+    assert np.mean([v.interval[0] <= average <= v.interval[1] for v in found]) >= 0.9

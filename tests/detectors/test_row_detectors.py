@@ -68,3 +68,26 @@ def test_a_window_too_small_to_fire_says_so():
     rows = np.random.default_rng(0).normal(size=(12, 2))
     verdict = Mahalanobis().score(rows[:10], rows[10:], 0.001).verdict
     assert verdict.threshold > 1 and verdict.reason == "too few rows for any share of outliers to fire at this alpha"
+
+
+def verdicts(shift, trials=200, reference=None):
+    random = np.random.default_rng(5)
+    for _ in range(trials):
+        known, window = random.normal(size=(1000, 2)), random.normal([shift, 0], size=(200, 2))
+        yield Mahalanobis(contamination=0.05).score(known if reference is None else reference, window, 0.01).verdict
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0, 3.0])
+def test_the_effect_is_what_more_rows_are_outliers_and_its_interval_holds(shift):
+    found = list(verdicts(shift, reference=np.random.default_rng(1).normal(size=(1000, 2))))
+    average = np.mean([v.effect for v in found])
+    assert average == pytest.approx(np.mean([v.score for v in found]) - 0.05, abs=0.001)
+    assert np.mean([v.interval[0] <= average <= v.interval[1] for v in found]) >= 0.92
+
+
+def test_what_is_detectable_shows_in_about_four_of_five_windows():
+    shown = np.mean([v.detectable for v in verdicts(0.0, 20)])
+    shifts = np.linspace(0, 2, 9)
+    effects = [np.mean([v.effect for v in verdicts(shift, 100)]) for shift in shifts]
+    found = [v.fired for v in verdicts(np.interp(shown, effects, shifts))]
+    assert 0.7 <= np.mean(found) <= 0.9
