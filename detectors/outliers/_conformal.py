@@ -91,14 +91,11 @@ def _verdict(beyond: _Beyond, at_least: Floats, alpha: float) -> Score:
     rows, n, k, m = beyond
     share, usual, threshold = rows / n, k / (m + 1), _threshold(at_least, alpha)
     below, above = newcombe((usual, m + 1), (share, n))
-    interval = (share - usual - below, share - usual + above)
-    if threshold > 1:
-        reason = "too few rows for any share of outliers to fire at this alpha"
-        return Score(share, threshold, float(at_least[rows]), share - usual, reason, interval)
-    shown = _detectable(threshold, n, k)
-    return Score(
-        share, threshold, float(at_least[rows]), share - usual, "", interval, None if shown is None else shown - usual
-    )
+    effect, interval = share - usual, (share - usual - below, share - usual + above)
+    reason = "too few rows for any share of outliers to fire at this alpha" if threshold > 1 else ""
+    detectable = _detectable(threshold, n, k)
+    shown = detectable - usual if detectable is not None else None
+    return Score(share, threshold, float(at_least[rows]), effect, reason, interval, shown)
 
 
 def _detectable(threshold: float, n: int, k: int) -> float | None:
