@@ -50,10 +50,10 @@ def _solve(changed: "_Moved | _Tilted", statistic: Statistic, needed: float) -> 
     ends = [low, high]
     for _ in range(_STEPS):
         value = math.log(max(statistic(changed.reference, changed.at(math.exp(x))) / needed, 1e-300))
-        if abs(value) < _CLOSE or ends[1] - ends[0] < _CLOSE:
-            break
         if (x == high and value < 0) or (x == low and value > 0):
             return None if value < 0 else math.exp(low)
+        if abs(value) < _CLOSE or ends[1] - ends[0] < _CLOSE:
+            break
         ends[value > 0] = x
         if before is not None and before[0] != x:
             slope = max((value - before[1]) / (x - before[0]), 0.3)
