@@ -1,4 +1,4 @@
-"""`python -m benchmarks.calibration [--quick] [--use DETECTOR,…] [STREAM …]`: a Markdown table of every stream.
+"""`python -m benchmarks.calibration [--quick] [--monitors N] [--use DETECTOR,…] [STREAM …]`: a table of every stream.
 
 The full run judges 7,000 windows of each stream in 50 monitors, with `ks` (`chi_squared` for categories). STREAM is a
 part of a stream's name.
@@ -22,7 +22,7 @@ ALLOWED = 1.2
 
 def main() -> None:
     asked = _arguments()
-    size = QUICK if asked.quick else FULL
+    size = QUICK if asked.quick else FULL._replace(monitors=asked.monitors)
     streams = [s for s in STREAMS if not asked.streams or any(part in s.name for part in asked.streams)]
     print("| " + " | ".join(HEAD) + " |\n|" + "---|" * len(HEAD))
     missed = False
@@ -41,6 +41,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--monitors", type=int, default=FULL.monitors)
     parser.add_argument("--use", default="ks")
     parser.add_argument("streams", nargs="*")
     return parser.parse_args()

@@ -55,7 +55,13 @@ STREAMS: Mapping[str, tuple[Callable[[Random], Floats], float]] = {  # with the 
     "windows differ by 0.3 s.d.": (levels, 1.5),
     "autocorrelated, 0.9": (bursts, 2.0),
 }
-USES = ("energy", "mmd", "mahalanobis", "pca_reconstruction")
+# Of the kernels' 4000 rows of a reference 500 do, in a tenth of the time.
+USES: Mapping[str, Mapping[str, Any]] = {
+    "energy": {"rows": 500},
+    "mmd": {"rows": 500},
+    "pca_reconstruction": {},
+    "mahalanobis": {"contamination": 0.05},
+}
 
 
 class Fired(NamedTuple):
@@ -95,7 +101,7 @@ def _monitor(use: str, draw: Callable[[Random], Floats], shift: float, seed: int
 
 
 def _judge(use: str) -> Judge:
-    detector: Any = make(use)
+    detector: Any = make(use, USES[use])
 
     def judge(reference: Matrix, window: Matrix, alpha: float) -> Judged:
         if isinstance(detector, JointDetector):
