@@ -136,7 +136,7 @@ def rows_of(engine: Engine, config: Config, now: datetime) -> Iterator[list[Any]
             steps = tuple(step for step in monitor.steps if step.use != "shapley")
             watched = monitor.model_copy(update={"steps": steps})
             for outcome in backtest.outcomes(watched, Window(NOON, now), held):
-                for f in outcome.findings:
+                for f in (f for f in outcome.findings if f.window.end > NOON):
                     same = [getattr(f, name) for name in (*NAMED, *BESIDE)]
                     window, score = f.window, f.score
                     yield [*same, window.start, window.end, score.score, score.threshold, int(score.fired)]
@@ -189,3 +189,85 @@ def test_rows_that_were_filled_in_later_are_gone_through_as_of_their_own_time(en
     assert (timed.windows, timed.undecided, [alarm.time for alarm in timed.alarms]) == (4, 1, [NOON + 20 * MINUTE])
     (note,) = timed.notes
     assert note.startswith("1 of the windows could not be decided: the model has not had all the rows yet")
+
+
+DAYS = """
+auto: false
+monitors:
+  - name: seasonal
+    model: m
+    reference: {same: hour_of_day, over: 2d}
+    window: {every: 1h, settle: 30s}
+    false_alarms: 1/100 windows
+    steps: [{name: d, use: ks}]
+  - name: whole
+    model: m
+    reference: {window: 24h}
+    window: {every: 1h, settle: 30s}
+    false_alarms: 1/100 windows
+    steps: [{name: d, use: energy, options: {rows: 100, block_rows: 200}}, {name: o, use: mahalanobis}]
+  - name: counted
+    model: m
+    reference: {window: 1d}
+    window: {rows: 150}
+    steps: [{name: d, use: ks}]
+"""
+LATE = """
+auto: false
+monitors:
+  - name: fixed
+    model: m
+    reference: {first_rows: 1000}
+    window: {every: 1h, settle: 30s}
+    steps: [{name: d, use: ks}]
+"""
+HOUR = timedelta(hours=1)
+
+
+def an_hour(engine: Engine, number: int, rows: int = 100, **columns: Any) -> None:
+    """From `number` hours after NOON on; with a season of a day, and shifted in the second hour."""
+    chance, season = np.random.default_rng(number + 1000), 2 * np.sin(2 * np.pi * number / 24)
+    values = chance.normal(season + (5.0 if number == 1 else 0.0), 1, rows)
+    start = NOON + number * HOUR + timedelta(microseconds=number + 1000)  # ids are made of it
+    store(engine, {"a": values.tolist()}, start, timedelta(seconds=30), **columns)
+
+
+def monitored(engine: Engine, config: Config, hours: int) -> datetime:
+    """For so many hours after NOON, with three days known before; when it ended."""
+    now = NOON
+    for number in range(-72, 0):
+        an_hour(engine, number)
+    runner = Runner(engine, config, Metrics(), lambda model, version: NotImplemented, lambda: now)
+    runner.tick()
+    for number in range(hours):
+        an_hour(engine, number)
+        if number == 3:  # of the second hour, too late for its window
+            an_hour(engine, 1, 60, time=NOON + 1.5 * HOUR, received=now, version="late")
+        now = NOON + (number + 1) * HOUR + timedelta(seconds=40)
+        runner.tick()
+    runner.close()
+    return now
+
+
+def newest(engine: Engine) -> list[str]:
+    """The newest revision of every result."""
+    columns = ", ".join((*NAMED, *BESIDE, "window_start", "window_end", "score", "threshold", "fired"))
+    key = "monitor, step, version, segment, field, window_start, window_end"
+    rows = engine.rows(f"SELECT {columns} FROM results FINAL ORDER BY revision DESC LIMIT 1 BY {key}")
+    return sorted(shown(row.values()) for row in rows)
+
+
+def test_seasons_and_whole_rows_are_gone_through_as_live(engine: Engine) -> None:
+    config = parse(DAYS)
+    now = monitored(engine, config, 2)
+    fired = engine.rows("SELECT DISTINCT monitor, calibration FROM results FINAL WHERE fired ORDER BY monitor")
+    calibrated = [("counted", ""), ("seasonal", "calibrated"), ("whole", "calibrated")]
+    assert [(row["monitor"], row["calibration"]) for row in fired] == calibrated
+    assert sorted(map(shown, rows_of(engine, config, now))) == newest(engine)
+
+
+def test_a_window_that_ran_again_for_late_rows_is_gone_through_as_it_was_last(engine: Engine) -> None:
+    config = parse(LATE)
+    now = monitored(engine, config, 5)
+    assert engine.rows("SELECT max(revision) AS newest FROM results") == [{"newest": 1}]
+    assert sorted(map(shown, rows_of(engine, config, now))) == newest(engine)
