@@ -16,6 +16,7 @@ from up_process import Done, Tidemark, Up, eventually
 from core.config import Config
 from storage import open_engine
 from tidemark.importing import opened
+from tidemark.importing.csv import CsvFile
 from tidemark.importing.inside import Inside
 from tidemark.importing.progress import Note, Progress
 from tidemark.importing.run import Import
@@ -121,8 +122,23 @@ def test_lines_of_csv_that_cannot_be_taken_apart_cost_only_themselves(
     done = tidemark("import", path, "--model", "ragged", "--url", served.url, "--json")
     said = json.loads(done.out)
     assert (said["accepted"], said["rejected_rows"], [bad["row"] for bad in said["rejected"]]) == (2, 1, [2])
+    assert said["rejected"][0]["detail"] == "3 cells, where the first line has 4" and said["rows"] == 3
     assert served.stored("1", model="ragged")["inputs"] == {"a": 1.0, "b": "x\ny"}
     assert served.stored("3", model="ragged")["inputs"] == {"b": "NaN"}
+
+
+def test_rows_of_csv_are_counted_alike_whatever_lies_between_them(tmp_path: Path) -> None:
+    path = tmp_path / "ragged.csv"
+    path.write_text("time,inputs.a\n1\n" + "t,1\nt,2\nt\nt,4,5\nt,5\n" * 3 + "t\n")
+    source = CsvFile(Asked(path, "m", part_rows=2))
+    assert source.total == 17
+    bad, good = {1, 4, 5, 9, 10, 14, 15, 17}, {2, 3, 6, 7, 8, 11, 12, 13, 16}
+    for after in range(18):
+        parts = list(source.parts(after))
+        numbers = [number for part in parts for number in range(part.first, part.first + part.rows)]
+        assert numbers == list(range(after + 1, 18)) and all(part.rows <= 2 for part in parts)
+        assert {part.first for part in parts if part.why} == {number for number in bad if number > after}
+        assert good.isdisjoint(part.first for part in parts if part.why)
 
 
 class Interrupted(BaseException):

@@ -22,7 +22,7 @@ class Columns:
     asked: Asked
     first: int
     batch: pa.RecordBatch
-    counts: bool = True
+    why: str = ""
 
     @property
     def rows(self) -> int:

@@ -34,26 +34,28 @@ class CsvFile:
         """A line with too few or too many cells is a part of its own, which the collector makes a dead letter."""
         size, passed, ragged = rows_per_part(self._asked, len(self._names)), 0, list[Lines]()
         for batch in self._batches(ragged):
-            for start in range(0, len(batch), size):
-                rows = batch.slice(start, size)
+            for rows in _between(batch, ragged, passed, size):
+                if isinstance(rows, Lines):
+                    passed += 1
+                    if passed > after:
+                        yield rows
+                    continue
                 left = rows.slice(max(0, after - passed))
                 passed += len(rows)
                 if len(left):
                     yield Columns(self._asked, passed - len(left) + 1, self._typed(left))
-            if passed > after:
-                yield from ragged
-            ragged.clear()
+        yield from (line for line in ragged if line.first > after)
 
     def _look_through(self) -> tuple[Mapping[str, pa.DataType], int]:
         """The type of each column of which every cell can be read, and the number of rows."""
         possible = {name: list(KINDS) for name in self._names if name not in _TEXTS and not name.startswith("tags.")}
-        rows = 0
-        for batch in self._batches([]):
+        rows, ragged = 0, list[Lines]()
+        for batch in self._batches(ragged):
             rows += len(batch)
             for name, kinds in possible.items():
                 while kinds and _read(batch.column(name), kinds[0]) is None:
                     kinds.pop(0)
-        return {name: kinds[0] for name, kinds in possible.items() if kinds}, rows
+        return {name: kinds[0] for name, kinds in possible.items() if kinds}, rows + len(ragged)
 
     def _typed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         columns = {
@@ -74,7 +76,8 @@ class CsvFile:
 
         def keep(row: Any) -> str:
             line = row.text.replace("\n", " ").encode()
-            ragged.append(Lines(self._asked, row.number - 1, (line,), counts=False))
+            why = f"{row.actual_columns} cells, where the first line has {row.expected_columns}"
+            ragged.append(Lines(self._asked, row.number - 1, (line,), why))
             return "skip"
 
         try:
@@ -83,6 +86,20 @@ class CsvFile:
             return _reader(self._asked, dict.fromkeys(names, pa.string()), keep)
         except (pa.ArrowException, OSError) as error:
             raise unreadable(self._asked, error) from None
+
+
+def _between(batch: pa.RecordBatch, ragged: list[Lines], passed: int, size: int) -> Iterator[pa.RecordBatch | Lines]:
+    """The rows of a batch in the file's order, at most `size` at once, and the lines that lie before and among them."""
+    start = 0
+    while start < len(batch) or (ragged and ragged[0].first == passed + 1):
+        until = ragged[0].first - passed - 1 if ragged else len(batch)
+        if not until:
+            yield ragged.pop(0)
+            passed += 1
+            continue
+        rows = batch.slice(start, min(size, until))
+        yield rows
+        start, passed = start + len(rows), passed + len(rows)
 
 
 def _reader(asked: Asked, types: Mapping[str, pa.DataType], ragged: Callable[[Any], str]) -> Any:

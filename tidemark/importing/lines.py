@@ -18,7 +18,7 @@ class Lines:
     asked: Asked
     first: int
     lines: Sequence[bytes]
-    counts: bool = True
+    why: str = ""
 
     @property
     def rows(self) -> int:

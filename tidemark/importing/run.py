@@ -31,9 +31,8 @@ class Import:
         self.begun = progress = self._resumed()
         for part, body in _ahead(self._source.parts(progress.rows)):
             progress = self._taken(part, body, progress)
-            if part.counts:
-                progress = progress.at(part.first + part.rows - 1, body.id)
-                self._note.write(progress)
+            progress = progress.at(part.first + part.rows - 1, body.id)
+            self._note.write(progress)
             self._told(progress)
         self._note.remove()
         return progress
@@ -47,7 +46,7 @@ class Import:
     def _taken(self, part: Part, body: Body, progress: Progress) -> Progress:
         answer = self._sent(part, body)
         if answer.status == 202:
-            return progress.after(answer.said, part.first)
+            return progress.after(answer.said, part.first, part.why)
         if answer.said.get("reason") in ("too_large", "too_many_bad_rows") and (halves := part.halves()):
             for half in halves:
                 progress = self._taken(half, half.body(), progress)

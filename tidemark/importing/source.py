@@ -64,8 +64,8 @@ class Part(Protocol):
     def rows(self) -> int: ...
 
     @property
-    def counts(self) -> bool:
-        """Whether its rows are among those that `Source.parts` counts: lines that cannot be taken apart are not."""
+    def why(self) -> str:
+        """What the file itself says against its rows, '' for nothing: who takes them knows it less well."""
 
     def body(self) -> Body:
         """As one call carries it."""
