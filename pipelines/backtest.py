@@ -33,6 +33,7 @@ from storage.findings.states import StatesInMemory, StoredStates
 from storage.windows import references
 
 MONTH = timedelta(days=30)  # as of `false_alarms: 1/month`
+REASONS = 3  # that are told one by one
 
 
 @dataclass(frozen=True)
@@ -161,12 +162,16 @@ class _Tally:
         length = self._span.end - self._span.start if self._span else timedelta(0)
         worst = next((field for field, _ in self._fields.most_common(1)), "")
         counts = self.windows, self._failed.total(), self._undecided.total()
-        said = [_counted("failed", self._failed), _counted("could not be decided", self._undecided), note]
-        return Backtested(monitor, *counts, length, tuple(self._alarms), worst, tuple(filter(None, said)))
+        said = [*_counted("failed", self._failed), *_counted("could not be decided", self._undecided)]
+        return Backtested(monitor, *counts, length, tuple(self._alarms), worst, (*said, *([note] if note else [])))
 
 
-def _counted(what: str, reasons: Counter[str]) -> str:
-    return "".join(f"{reasons.total()} of the windows {what}: {reason}" for reason, _ in reasons.most_common(1))
+def _counted(what: str, reasons: Counter[str]) -> list[str]:
+    """A line for each reason, the most frequent ones first; how many windows have any of the others."""
+    told = reasons.most_common(REASONS)
+    lines = [f"{count} of the windows {what}: {reason}" for reason, count in told]
+    others = reasons.total() - sum(count for _, count in told)
+    return [*lines, *([f"{others} more of the windows {what}, for other reasons"] if others else [])]
 
 
 def _explains(finding: Finding) -> tuple[float, float]:

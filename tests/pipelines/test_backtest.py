@@ -271,3 +271,15 @@ def test_a_window_that_ran_again_for_late_rows_is_gone_through_as_it_was_last(en
     now = monitored(engine, config, 5)
     assert engine.rows("SELECT max(revision) AS newest FROM results") == [{"newest": 1}]
     assert sorted(map(shown, rows_of(engine, config, now))) == newest(engine)
+
+
+def test_each_reason_for_windows_without_a_verdict_is_told_with_how_many_there_are(engine: Engine) -> None:
+    for number in (-5, -1, 0, 3):
+        an_hour(engine, number, rows=1 if number == -5 else 50)
+    text = "monitors: [{name: w, model: m, reference: {window: 4h}, window: {every: 1h}, steps: [{name: d, use: ks}]}]"
+    config, now = parse(text), NOON + 5 * HOUR
+    (found,) = backtested(engine, config, Window(NOON - 4 * HOUR, now), now).values()
+    assert found.notes[:2] == (
+        "5 of the windows could not be decided: no rows in the window",
+        "1 of the windows could not be decided: the reference has 1 rows; at least 2 are needed",
+    )
