@@ -18,12 +18,13 @@ from core.errors import StepFailed, TidemarkError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# The heaviest libraries take 6-13 s to import, so a first call needs patience.
+# The heaviest libraries take 6-25 s to import, so a first call needs patience.
 SECONDS = 120.0
 MEMORY_BYTES = 4 * 2**30
 # On busy cores the threads of numerical libraries wait for each other: 0.4 s of work took two minutes. And what is
 # drawn at random in parallel differs with their number.
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+_THREADS = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMBA_NUM", "TF_NUM_INTEROP", "TF_NUM_INTRAOP")
+ONE_THREAD = {f"{name}_THREADS": "1" for name in _THREADS}
 # Characters of what a library says when it fails.
 LONGEST_ERROR = 500
 

@@ -7,7 +7,7 @@ from core.distribution import Kind
 
 from ._own import Own, OwnOfContext, OwnOfFeatures, OwnOfOutliers
 
-How = Literal["features", "joint", "context", "online", "outliers", "series"]
+How = Literal["features", "joint", "context", "online", "outliers", "series", "sequences"]
 NUM: frozenset[Kind] = frozenset({"num"})
 CAT: frozenset[Kind] = frozenset({"cat"})
 
@@ -21,6 +21,7 @@ OWN: dict[How, type[Own]] = {
     "online": Own,
     "outliers": OwnOfOutliers,
     "series": OwnOfOutliers,
+    "sequences": OwnOfOutliers,
 }
 
 
@@ -49,7 +50,7 @@ _TRAINED = (
 )
 _CLASSIFIER = ("preds_type", "use_calibration", "calibration_kwargs", "use_oob")
 _SERIES = ("padding_amp_method", "padding_local_method", "padding_amp_side", "n_est_points", "n_grad_points")
-_MODEL, _TENSORFLOW = "a model", "a TensorFlow model"
+_MODEL, _KERAS = "a model", "trained Keras models"
 
 CLASSES: dict[str, Listed] = {
     "KSDrift": Listed("features", (*_FEATURES, "alternative")),
@@ -109,12 +110,12 @@ CLASSES: dict[str, Listed] = {
         ("threshold", "window_amp", "window_local", *_SERIES),
         required=("window_amp", "window_local", "n_est_points"),
     ),
-    "OutlierAE": Listed("outliers", saved_only=_TENSORFLOW),
-    "OutlierAEGMM": Listed("outliers", saved_only=_TENSORFLOW),
-    "OutlierVAE": Listed("outliers", saved_only=_TENSORFLOW),
-    "OutlierVAEGMM": Listed("outliers", saved_only=_TENSORFLOW),
-    "OutlierSeq2Seq": Listed("outliers", saved_only=_TENSORFLOW),
-    "LLR": Listed("outliers", saved_only=_TENSORFLOW),
+    "OutlierAE": Listed("outliers", saved_only=_KERAS),
+    "OutlierAEGMM": Listed("outliers", saved_only=_KERAS),
+    "OutlierVAE": Listed("outliers", saved_only=_KERAS),
+    "OutlierVAEGMM": Listed("outliers", saved_only=_KERAS),
+    "OutlierSeq2Seq": Listed("sequences", saved_only=_KERAS),
+    "LLR": Listed("outliers", saved_only=_KERAS),
     "OutlierProphet": Listed("outliers", saved_only="a forecast of dates"),
 }
 

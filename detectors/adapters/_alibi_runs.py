@@ -50,10 +50,14 @@ def of_features(said: Mapping[str, Any], data: Arrays) -> Examined:
 
 
 def run_joint(asked: Asked) -> Examined:
-    """Torch's models are float32, and so must be what they get."""
-    single = asked.options.get("backend") == "pytorch"
-    reference, window = (rows.astype(np.float32 if single else np.float64) for rows in asked.data[1:3])
+    reference, window = _typed(asked)
     return of_joint(asked.make(reference, **asked.options).predict(window)["data"], asked.data)
+
+
+def _typed(asked: Asked) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Reference and window. The models of torch and TensorFlow are float32, and so must be what they get."""
+    kind = np.float32 if asked.options.get("backend") in ("pytorch", "tensorflow") else np.float64
+    return asked.data.reference.astype(kind), asked.data.window.astype(kind)
 
 
 def of_joint(said: Mapping[str, Any], data: Arrays) -> Examined:
@@ -71,8 +75,7 @@ def run_context(asked: Asked) -> Examined:
 
 def run_online(asked: Asked) -> Examined:
     """Row by row, from its first state."""
-    single = asked.options.get("backend") == "pytorch"
-    reference, window = (rows.astype(np.float32 if single else np.float64) for rows in asked.data[1:3])
+    reference, window = _typed(asked)
     return of_online(asked.make(reference, **{"verbose": False, **asked.options}), window, asked.data)
 
 
@@ -119,17 +122,32 @@ def run_outliers(asked: Asked) -> Examined:
 
 def run_series(asked: Asked) -> Examined:
     """One field as a series, row after row as they were received."""
-    data = asked.data
-    if len(data.fields) != 1:
-        reason = f"takes one field, of which `fields` says which; there are {len(data.fields)}"
-        return Examined([Verdict("", Score(None, None, reason=reason))], "outlier")
-    return run_outliers(asked._replace(data=data._replace(reference=data.reference[:, 0], window=data.window[:, 0])))
+    return _not_one(asked.data) or run_outliers(asked._replace(data=_column(asked.data)))
+
+
+def of_series(detector: Any, data: Arrays, alpha: float) -> Examined:
+    return _not_one(data) or of_outliers(detector, _column(data), alpha)
+
+
+def _not_one(data: Arrays) -> Examined | None:
+    if len(data.fields) == 1:
+        return None
+    reason = f"takes one field, of which `fields` says which; there are {len(data.fields)}"
+    return Examined([Verdict("", Score(None, None, reason=reason))], "outlier")
+
+
+def _column(data: Arrays) -> Arrays:
+    return data._replace(reference=data.reference[:, 0], window=data.window[:, 0])
 
 
 def of_outliers(detector: Any, data: Arrays, alpha: float) -> Examined:
-    """`detector` may learn as it scores, so the reference is scored by what it was before the window."""
-    before = deepcopy(detector)
+    """Mahalanobis learns as it scores, so the reference is scored by what it was before the window."""
+    learns = type(detector).__name__ == "Mahalanobis"
+    before = deepcopy(detector) if learns else detector  # Keras models cannot be copied
     said = detector.predict(data.window)["data"]
+    if np.isnan(detector.threshold).any() or np.isnan(said["instance_score"]).all():
+        reason = joined("the detector's threshold or its scores are NaN, as after a training that failed", data.note)
+        return Examined([Verdict("", Score(None, None, reason=reason))], "outlier")
     scores = np.full(len(data.kept), np.nan)
     scores[data.kept] = said["instance_score"]
     outliers, rows = int(np.sum(said["is_outlier"])), len(data.window)
@@ -137,7 +155,22 @@ def of_outliers(detector: Any, data: Arrays, alpha: float) -> Examined:
     score = _share(outliers, among, (rows, len(data.reference)), alpha)
     reason = joined(f"{outliers} of {rows} rows, {among} of {len(data.reference)} of the reference", data.note)
     verdict = Score(score.score, score.threshold, score.p_value, None, reason)
-    return Examined([Verdict("", verdict)], "outlier", scores, float(detector.threshold))
+    # Seq2Seq takes its threshold, which may be one for each field, off the scores
+    threshold = 0.0 if type(detector).__name__ == "OutlierSeq2Seq" else float(detector.threshold)
+    return Examined([Verdict("", verdict)], "outlier", scores, threshold)
+
+
+def of_sequences(detector: Any, data: Arrays, alpha: float) -> Examined:
+    """Rows as they were received, cut into sequences of the detector's length; what is left at the end has no score."""
+    length: int = detector.shape[1]
+    reference, window = (rows[: len(rows) // length * length] for rows in data[1:3])
+    if not len(reference) or not len(window):
+        reason = joined(f"reference or window is shorter than a sequence of {length} rows", data.note)
+        return Examined([Verdict("", Score(None, None, reason=reason))], "outlier")
+    kept, left = data.kept.copy(), len(data.window) - len(window)
+    kept[np.flatnonzero(kept)[len(window) :]] = False
+    note = joined(data.note, f"{left} rows after the last sequence of {length} were left out" if left else "")
+    return of_outliers(detector, data._replace(reference=reference, window=window, kept=kept, note=note), alpha)
 
 
 def _share(outliers: int, among: int, rows: tuple[int, int], alpha: float) -> Score:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ from core.findings import Score
 
 from . import _saved_tests
 from ._alibi_classes import CLASSES, MOST_ROWS
-from ._alibi_runs import of_features, of_joint, of_online, of_outliers
+from ._alibi_runs import of_features, of_joint, of_online, of_outliers, of_sequences, of_series
 from ._arrays import Arrays, Undecidable, left_out, refuse_missing
 from ._own import library, sow
 from ._saved_folder import SavedFolder
@@ -57,6 +58,10 @@ class Saved:
         if folder.name in _saved_tests.TESTS and not folder.code and folder.reference is not None:
             saved = folder.reference.reshape(len(folder.reference), -1)
             return of_features(_saved_tests.predict(folder.config, saved, fresh, self.drift_type), data)
+        if not folder.config and not find_spec("tensorflow"):
+            raise StepFailed(
+                "alibi-detect loads outlier detectors beside TensorFlow only: pip install 'alibi-detect[tensorflow]'"
+            )
         return self._by_library(data, alpha)
 
     def _by_library(self, data: Arrays, alpha: float) -> Examined:
@@ -75,6 +80,10 @@ class Saved:
                 return of_online(detector, data.window, data)
             case "outliers":
                 return of_outliers(detector, data, alpha)
+            case "series":
+                return of_series(detector, data, alpha)
+            case "sequences":
+                return of_sequences(detector, data, alpha)
         raise StepFailed(f"a saved {name} does not take rows of fields")
 
 

@@ -1,7 +1,9 @@
 """Options of the adapters themselves, which stand beside those of the library's class."""
 
 import logging
+import os
 import random
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import import_module
@@ -21,7 +23,7 @@ Options = TypeVar("Options", bound="Own")
 @dataclass(frozen=True)
 class Own:
     """fields: inputs to take, in this order; all that fit when empty. rows: of each side at most, 0 = as documented.
-    seed: of Python's, numpy's and torch's random numbers."""
+    seed: of Python's, numpy's, torch's and TensorFlow's random numbers."""
 
     fields: Sequence[str] = ()
     rows: Annotated[int, Field(ge=0)] = 0
@@ -67,7 +69,11 @@ def check_options(use: str, options: Mapping[str, Any], known: Sequence[str], ow
 
 def library(name: str, extra: str) -> ModuleType:
     """The library, imported. StepFailed says how to install what is missing."""
-    logging.getLogger(name.partition(".")[0]).setLevel(logging.ERROR)  # not a line for each detector made
+    for chatty in (name.partition(".")[0], "tensorflow"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)  # not a line for each detector made
+    if find_spec("tf_keras"):  # alibi-detect saves outlier detectors as Keras 2 does, and TensorFlow has Keras 3 now
+        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
@@ -80,3 +86,5 @@ def sow(seed: int) -> None:
     np.random.seed(seed)  # the libraries draw from the old global generator
     if find_spec("torch"):
         import_module("torch").manual_seed(seed)
+    if "tensorflow" in sys.modules:  # which alibi-detect imports itself wherever it is
+        sys.modules["tensorflow"].random.set_seed(seed)

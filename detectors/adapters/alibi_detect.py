@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from core.errors import ConfigError, StepFailed
@@ -17,6 +18,8 @@ from .protocols import Examined, Table, TableDetector, Verdict
 
 PREFIX, LOAD = "alibi_detect", "load"
 NAMES = (*CLASSES, LOAD)
+# What each needs, and how it is installed.
+BACKENDS = {"pytorch": ("torch", "torch"), "tensorflow": ("tensorflow", "'alibi-detect[tensorflow]'")}
 
 
 def make(name: str, options: Mapping[str, Any]) -> TableDetector:
@@ -31,6 +34,8 @@ def make(name: str, options: Mapping[str, Any]) -> TableDetector:
     check_options(use, others, listed.options, OWN[listed.how])
     if missing := [option for option in listed.required if option not in options]:
         raise ConfigError(f"detector '{use}' needs the option '{missing[0]}'")
+    if name == "ClassifierDrift" and (backend := options.get("backend", "sklearn")) != "sklearn":
+        raise ConfigError(f"detector '{use}': a model of the backend '{backend}' {REFUSED['model']}")
     return AlibiDetect(name, own, others)
 
 
@@ -89,11 +94,10 @@ def _complete(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """With the backends that the extra brings or that are light to add; the library's default is TensorFlow."""
     if "backend" in CLASSES[name].options:
         options.setdefault("backend", "sklearn" if name == "ClassifierDrift" else "pytorch")
-    if options.get("backend") == "pytorch":
-        try:
-            library("torch", "alibi-detect")
-        except StepFailed:
-            raise StepFailed("the backend pytorch needs torch, which is not installed: pip install torch") from None
+    if (backend := options.get("backend")) in BACKENDS:
+        needed, install = BACKENDS[backend]
+        if not find_spec(needed):
+            raise StepFailed(f"the backend {backend} needs {needed}, which is not installed: pip install {install}")
     if name == "ClassifierDrift":
         options["model"] = _classifier(str(options["model"]))
     return options

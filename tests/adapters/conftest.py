@@ -1,20 +1,22 @@
 """The libraries in their own environment: `worker` runs adapters there, `directly` is what they say to others."""
 
 import json
+import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import REFERENCE, WINDOW
+from cases import REFERENCE, WINDOW, Case
 
 from detectors import adapters
 from detectors.adapters import Table
 from pipelines.worker import Worker
 
 ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-adapters/bin/python"
+# Another environment with the libraries and, perhaps, TensorFlow: its interpreter.
+PYTHON = Path(os.environ.get("ADAPTERS_PYTHON", ROOT / ".venv-adapters/bin/python"))
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +42,17 @@ def _calling(python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="session")
 def directly(_calling: tuple[subprocess.Popen[bytes], Path], worker: Worker) -> dict[str, Any]:
     process, folder = _calling
-    assert process.wait(120) == 0, (folder / "errors.txt").read_text()[-2000:]
+    assert process.wait(300) == 0, (folder / "errors.txt").read_text()[-2000:]
     return json.loads((folder / "said.json").read_text())  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def has_needed(directly: dict[str, Any]) -> Callable[[Case], None]:
+    def check(case: Case) -> None:
+        if case.needs and case.needs not in directly["has"]:
+            pytest.skip(f"no {case.needs} beside {PYTHON}; docs/adapters.md says how to run with it")
+
+    return check
 
 
 @pytest.fixture(scope="session")

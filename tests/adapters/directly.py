@@ -14,26 +14,31 @@ from pathlib import Path
 from typing import Any
 
 os.environ["DO_NOT_TRACK"] = "1"
-for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ[threads] = "1"  # as in the worker: what is drawn in parallel differs with the number of threads
+for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMBA_NUM", "TF_NUM_INTEROP", "TF_NUM_INTRAOP"):
+    os.environ[f"{name}_THREADS"] = "1"  # as in the worker: what is drawn in parallel differs with their number
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # alibi-detect cannot save outlier detectors of Keras 3
 warnings.simplefilter("ignore")
 
 import numpy as np  # noqa: E402
-from cases import BINARY, CASES, CATEGORIES, NUMBERS, REFERENCE, REPORTS, SAVED, WINDOW, Case  # noqa: E402
+import reports  # noqa: E402
+from cases import CASES, REFERENCE, REPORTS, SAVED, WINDOW, Case  # noqa: E402
 
 with contextlib.suppress(ImportError):
     import torch
+with contextlib.suppress(ImportError):
+    import networks
+    import tensorflow
 
 
 def main(folder: Path) -> dict[str, Any]:
-    has_torch = "torch" in sys.modules
-    cases = [case for case in CASES if has_torch or not case.torch]
-    saved = [case for case in SAVED if has_torch or not case.torch]
+    has = {library: sys.modules[library].__version__ for library in ("torch", "tensorflow") if library in sys.modules}
+    cases = [case for case in CASES if not case.needs or case.needs in has]
+    saved = [case for case in SAVED if not case.needs or case.needs in has]
     return {
-        "torch": torch.__version__ if has_torch else "",
+        "has": has,
         "named": {case.id: called(case) for case in cases},
         "saved": {case.id: save(case, folder / f"{at}") for at, case in enumerate(saved)},
-        "reports": [report(name, options) for name, options in REPORTS],
+        "reports": [report(case) for case in REPORTS],
         "classes": classes(),
     }
 
@@ -43,6 +48,8 @@ def seed() -> None:
     np.random.seed(0)
     if "torch" in sys.modules:
         torch.manual_seed(0)
+    if "tensorflow" in sys.modules:
+        tensorflow.random.set_seed(0)
 
 
 def matrix(rows: dict[str, Any], fields: tuple[str, ...]) -> Any:
@@ -59,13 +66,12 @@ def called(case: Case) -> Any:
 
     seed()
     reference, window = matrix(REFERENCE, case.fields), matrix(WINDOW, case.fields)
-    if case.torch:
+    if case.needs:
         reference, window = reference.astype(np.float32), window.astype(np.float32)
     options = dict(case.options)
     if case.name == "ClassifierDrift":
         options["model"] = logistic()
-        options["seed"] = 0
-    if case.name == "SpotTheDiffDrift":
+    if case.name in ("ClassifierDrift", "SpotTheDiffDrift"):
         options["seed"] = 0
     if case.name == "TabularDrift":
         options["categories_per_feature"] = {1: None, 3: None}
@@ -92,23 +98,49 @@ def stream(detector: Any, window: Any) -> Any:
 
 def save(case: Case, folder: Path) -> Any:
     """Save the detector, load it again, and say what the loaded one finds; how saving or loading failed, if it did."""
-    import alibi_detect.cd as cd
     from alibi_detect.saving import load_detector, save_detector
 
     seed()
-    kind = np.float32 if case.torch else np.float64
+    kind = np.float32 if case.needs else np.float64
     reference, window = (matrix(rows, case.fields).astype(kind) for rows in (REFERENCE, WINDOW))
+    if case.name == "SpectralResidual":
+        reference, window = reference[:, 0], window[:, 0]
     try:
-        save_detector(getattr(cd, case.name)(reference, **{**case.options, **model(case)}), folder)
+        save_detector(made(case, reference), folder)
         seed()
         detector = load_detector(folder)
         said = stream(detector, window) if case.name.endswith("Online") else plain(detector.predict(window)["data"])
+        if "instance_score" in said:  # OutlierSeq2Seq gives what is left above its threshold
+            said["threshold"] = 0.0 if case.name == "OutlierSeq2Seq" else float(detector.threshold)
     except Exception as error:
         return {"folder": str(folder), "error": f"{type(error).__name__}: {error.__cause__ or error}"[:300]}
     return {"folder": str(folder), "said": said}
 
 
+def made(case: Case, reference: Any) -> Any:
+    import alibi_detect.cd as cd
+    import alibi_detect.od as od
+
+    if hasattr(cd, case.name):
+        return getattr(cd, case.name)(reference, **{**case.options, **model(case)})
+    code = {"log_prob": log_density} if case.name == "LLR" else {}
+    detector = getattr(od, case.name)(**case.options, **networks.of(case.name), **code)
+    if case.name not in ("Mahalanobis", "SpectralResidual"):
+        detector.fit(reference, **networks.training(case.name))
+    detector.infer_threshold(reference, threshold_perc=95)
+    return detector
+
+
+def log_density(rows: Any, predicted: Any) -> Any:
+    """Of a normal law. Here, where functions are saved as a whole and not by name, and so with its import inside."""
+    import tensorflow
+
+    return -tensorflow.square(rows - predicted)
+
+
 def model(case: Case) -> dict[str, Any]:
+    if case.needs == "tensorflow":
+        return networks.of(case.name)
     if case.name == "ClassifierDrift":
         return {"model": logistic(), "seed": 0}
     if case.name == "ClassifierUncertaintyDrift":
@@ -133,23 +165,9 @@ def plain(said: dict[str, Any]) -> dict[str, Any]:
     return {name: np.asarray(said[name]).tolist() for name in (*wanted, "instance_score") if said.get(name) is not None}
 
 
-def report(name: str, options: dict[str, Any]) -> Any:
-    import evidently.metrics
-    import evidently.presets
-    from evidently import DataDefinition, Dataset, Report
-    from pandas import DataFrame
-
+def report(case: tuple[str, dict[str, Any]]) -> Any:
     seed()
-    home = evidently.presets if hasattr(evidently.presets, name) else evidently.metrics
-    definition = DataDefinition(numerical_columns=[*NUMBERS, *BINARY], categorical_columns=[*CATEGORIES])
-    data = (Dataset.from_pandas(DataFrame(rows), data_definition=definition) for rows in (WINDOW, REFERENCE))
-    tested = name in ("DataDriftPreset", "ValueDrift", "DriftedColumnsCount")
-    snapshot = Report([getattr(home, name)(**options)], include_tests=tested).run(*data).dict()
-    failed = [test["metric_config"]["metric_id"] for test in snapshot["tests"] if test["status"] == "FAIL"]
-    return [
-        {"metric": metric["metric_name"], "value": metric["value"], "failed": metric["id"] in failed}
-        for metric in snapshot["metrics"]
-    ]
+    return reports.of(*case)
 
 
 def classes() -> dict[str, Any]:

@@ -126,11 +126,14 @@ def test_too_much_time_or_memory_costs_the_step_only(engine: Engine, python: str
             worker.stop()
 
 
-def test_what_the_library_refuses_is_said_in_a_line(engine: Engine, worker: Worker) -> None:
+def test_what_the_library_refuses_is_said_in_a_line(engine: Engine, worker: Worker, directly: dict[str, Any]) -> None:
     said = failed(run(engine, worker, "alibi_detect.KSDrift", "{correction: none, fields: [a, b]}"))
     assert said == "theirs: ValueError: Only `bonferroni` and `fdr` are acceptable for multivariate correction."
     said = failed(run(engine, worker, "alibi_detect.ClassifierDrift", "{model: LogisticRegresion}"))
     assert said == "theirs: scikit-learn has no classifier 'LogisticRegresion'; did you mean 'LogisticRegression'?"
+    if "tensorflow" not in directly["has"]:
+        said = failed(run(engine, worker, "alibi_detect.MMDDrift", "{backend: tensorflow}"))
+        assert said.endswith("needs tensorflow, which is not installed: pip install 'alibi-detect[tensorflow]'")
     said = failed(run(engine, worker, "alibi_detect.FETDrift", "{fields: [city]}"))
     assert said == "theirs: field 'city' holds categories, which this detector does not take"
 
@@ -169,7 +172,12 @@ def test_check_names_what_is_near_without_any_library() -> None:
     assert said("alibi_detct.KSDrift").endswith("did you mean 'alibi_detect.KSDrift'?")
     assert said("alibi_detect.KSDrift", "{pval: 0.1}").endswith("has no option 'pval'; did you mean 'p_val'?")
     assert "'preprocess_fn' is code, which" in said("alibi_detect.KSDrift", "{preprocess_fn: f}")
-    assert said("alibi_detect.OutlierVAE").endswith("save the detector and use alibi_detect.load")
+    for use, options, needed in (
+        ("OutlierVAE", "{}", "alibi-detect's OutlierVAE needs trained Keras models, which a configuration cannot hold"),
+        ("ClassifierDrift", "{backend: tensorflow, model: m}", "a model of the backend 'tensorflow' is code, which"),
+    ):
+        line = said(f"alibi_detect.{use}", options)
+        assert needed in line and line.endswith("save the detector and use alibi_detect.load")
     assert said("alibi_detect.MMDDriftOnline", "{ert: 10}").endswith("needs the option 'window_size'")
     assert "option 'fields'" in said("alibi_detect.load", "{path: x, fields: []}")
     assert said("evidently.DataDriftPrest").endswith("did you mean 'DataDriftPreset'?")
