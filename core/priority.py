@@ -10,8 +10,9 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# A tenth of what a thread of the usual niceness gets while both want the same core.
-NICENESS = 10
+# A third of what a thread of the usual niceness gets while both want the same core: more would starve the store beside
+# other busy programs.
+NICENESS = 5
 
 _done = threading.local()
 
