@@ -10,8 +10,8 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# A third of what a thread of the usual niceness gets while both want the same core: more would starve the store beside
-# other busy programs.
+# A third of what a thread of the usual niceness gets while both want the same core. It holds beside other programs too,
+# so much more could keep the store from answering on a busy machine.
 NICENESS = 5
 
 _done = threading.local()
