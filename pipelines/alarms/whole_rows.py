@@ -24,6 +24,7 @@ _MOST_BLOCKS = 40
 
 _WHOLE = ""  # the one field there is
 _UNIT = Shape(exponent=1.0, mean=1.0)
+_NEVER = 1e-250  # of what fires a detector looks for the fields that explain it, which nobody asks of a block
 _BODY = LAW_AT.index(0.1) + 1  # the probabilities before it are evenly apart, those behind it far out
 
 
@@ -116,17 +117,17 @@ def _fewer(stretches: Sequence[Stretch]) -> list[Stretch]:
 
 
 def _tails(stretch: Stretch, read: Read, most_rows: int, judge: Judge) -> Iterator[Tail | None]:
-    """None for a block on which nothing can be decided. Only some rows of each are kept, for the others' sake."""
+    """None for a block on which nothing can be decided. Of large blocks only some rows are kept for the others."""
     each = -(-most_rows // max(len(stretch.blocks) - 1, 1))
     kept = [some(read(block.relation), each) for block in stretch.blocks]
     for at, side in enumerate(stretch.blocks):
-        block = read(side.relation)
+        block = kept[at] if len(kept[at].values) < each else read(side.relation)
         others = [other for n, other in enumerate(kept) if n != at and other.fields == block.fields]
         yield _tail(pooled(others), block, judge) if others else None
 
 
 def _tail(rest: Matrix, block: Matrix, judge: Judge) -> Tail | None:
-    score, law, _ = judge(rest, block, LAW_AT[-1])
+    score, law, _ = judge(rest, block, _NEVER)
     scale = _Scale.of(law)
     if scale is None or score.score is None:
         return None

@@ -71,22 +71,6 @@ def test_rows_that_differ_more_are_one_and_say_by_how_much(engine: Engine, tools
     assert found.reason.startswith(f"{found.score:.3g} > {found.threshold:.3g}; ")
 
 
-@pytest.mark.parametrize(
-    ("reference", "lacks"),
-    [
-        ("{window: 6h}", "uncalibrated: the reference has 6 blocks of 1h, 20 are needed"),
-        ("{first_rows: 300}", "uncalibrated: the reference has 4 blocks of 1h, 20 are needed"),
-    ],
-)
-def test_without_enough_history_the_law_decides_and_the_result_says_so(
-    engine: Engine, reference: str, lacks: str
-) -> None:
-    hours(engine, [0.0] * 48)
-    an_hour(engine, 0.0)
-    found = one(run(engine, watched("energy", reference, budget="1/month"), WINDOW))
-    assert found.calibration == "uncalibrated" and found.score.reason.endswith(lacks)
-
-
 def test_a_season_is_tried_on_seasons_only(engine: Engine) -> None:
     day = [3 * np.sin(2 * np.pi * hour / 24) for hour in range(24)]  # noon is hour 0
     hours(engine, day * 4, rows=40)
@@ -115,7 +99,7 @@ def test_the_blocks_are_read_once_as_long_as_the_reference_stays(engine: Engine)
         read.clear()
         run(engine, watched("energy", budget="1/100 windows"), WINDOW, tools)
         counts.append(len(read))
-    assert counts[0] > 2 * 30 and counts[1] < 10
+    assert 30 < counts[0] < 40 and counts[1] < 10  # each of the blocks once
 
 
 def rows_of(values: np.ndarray) -> Matrix:
