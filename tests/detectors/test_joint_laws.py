@@ -176,3 +176,10 @@ def test_intervals_hold_the_effect_that_such_windows_have_on_average(detector, s
     found = verdicts(detector, shift)
     average = np.mean([v.effect for v in found])
     assert np.mean([v.interval[0] <= average <= v.interval[1] for v in found]) >= 0.9
+
+
+@pytest.mark.parametrize("name", ["energy", "mmd"])
+def test_half_an_interval_is_twice_the_spread_of_repeated_samples(name):
+    found = verdicts(make(name, {}), 0.9, 200)
+    half = np.mean([v.interval[1] - v.effect for v in found])
+    assert half == pytest.approx(1.96 * np.std([v.score for v in found]), rel=0.2)

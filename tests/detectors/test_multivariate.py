@@ -15,7 +15,7 @@ from detectors.multivariate._permutation import average, contrast, moments
 from detectors.multivariate.domain_classifier import _hanley_mcneil, _middle_ranks, _rank_sum_law
 from detectors.multivariate.mmd import MMD
 from detectors.multivariate.pca_reconstruction import PCAReconstruction
-from detectors.multivariate.sliced_wasserstein import SlicedWasserstein, _mean_distance, _signs
+from detectors.multivariate.sliced_wasserstein import SlicedWasserstein, _directions, _error, _mean_distance, _signs
 
 
 def normal(rows, fields=3, seed=0):
@@ -84,6 +84,17 @@ def test_the_tail_is_that_of_many_permutations(fields, heavy):
         assert (unbiased > law.critical_value(alpha)).mean() == pytest.approx(alpha, rel=near)
 
 
+@pytest.mark.parametrize("fields", [1, 5])
+def test_the_largest_weight_is_that_of_the_kernels_greatest_eigenvalue(fields):
+    n, m = 200, 100
+    rows = normal(n + m, fields)
+    kernel = np.exp(-distances(rows) / (2 * fields))
+    centred = kernel - kernel.mean(axis=0) - kernel.mean(axis=1)[:, None] + kernel.mean()
+    greatest = np.linalg.eigvalsh(centred).max() / (n + m) * (1 / n + 1 / m)
+    largest = average([moments(kernel.copy(), n)]).largest
+    assert greatest <= largest * 1.05 and largest < 1.5 * greatest  # the fourth root of all of them to the fourth
+
+
 def test_blocks_hold_every_row_once_and_give_the_statistic_a_narrower_law():
     samples = sampled((normal(3000), normal(1500, seed=1)), None, 10_000, 0)
     dealt = blocks(samples, 500)
@@ -117,6 +128,19 @@ def test_sliced_wasserstein_is_the_mean_over_directions_of_scipys_distance():
     mine = _mean_distance(np.vstack([x, y]) @ directions, _signs(np.arange(110)[:, None], 40))[0]
     theirs = [stats.wasserstein_distance(x @ line, y @ line) for line in directions.T]
     assert mine == pytest.approx(np.mean(theirs), rel=1e-9)
+
+
+@pytest.mark.parametrize(("n", "m", "shift"), [(300, 150, 1.0), (100, 400, 2.0)])
+def test_the_error_of_a_sliced_distance_is_the_spread_of_repeated_samples(n, m, shift):
+    random = np.random.default_rng(0)
+    directions, signs = _directions(20, 3, random), _signs(np.arange(n + m)[:, None], n)
+    found, errors = [], []
+    for _ in range(300):
+        rows = random.normal(size=(n + m, 3))
+        rows[n:, 0] += shift
+        found.append(_mean_distance(rows @ directions, signs)[0])
+        errors.append(_error(rows @ directions, n))
+    assert np.mean(errors) == pytest.approx(np.std(found), rel=0.15)
 
 
 def test_sliced_wasserstein_far_tails_hold():

@@ -137,6 +137,7 @@ def test_what_differs_more_is_and_says_by_how_much(engine: Engine) -> None:
     assert found.score.reason.startswith(f"{found.score.score:.3g} > {found.score.threshold:.3g}; mean up by 1.")
 
 
+@pytest.mark.parametrize("use", ["ks", "energy", "mahalanobis"])
 @pytest.mark.parametrize(
     ("reference", "lacks"),
     [
@@ -145,11 +146,12 @@ def test_what_differs_more_is_and_says_by_how_much(engine: Engine) -> None:
     ],
 )
 def test_without_enough_history_the_law_decides_and_the_result_says_so(
-    engine: Engine, reference: str, lacks: str
+    engine: Engine, reference: str, lacks: str, use: str
 ) -> None:
     hours(engine, [0.0] * 48)
     store(engine, {"a": np.random.default_rng(1).normal(size=60).tolist()}, NOON, version="")
-    found = one(run(engine, monitor(budget="1/month", reference=reference), Window(NOON, NOON + HOUR)))
+    watched = monitor(budget="1/month", reference=reference, steps=f"{{name: drift, use: {use}}}")
+    found = one(run(engine, watched, Window(NOON, NOON + HOUR)))
     assert found.calibration == "uncalibrated" and found.alpha == pytest.approx(1 / 720)
     assert found.score.reason.startswith("not beyond chance") and lacks in found.score.reason
 
