@@ -15,7 +15,7 @@ from tidemark.importing.source import Asked
 
 SAMPLED = 20  # ids that are asked for when an import goes on
 LISTED = 1_000  # bad rows that are told one by one
-_VERSION = 1
+_VERSION = 2  # of what a row's number is
 
 
 @dataclass(frozen=True)
