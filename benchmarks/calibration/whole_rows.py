@@ -5,6 +5,7 @@ of 1 alarm in 100 windows. Prints a Markdown table with the share of windows tha
 with thresholds from the reference's blocks; beside them the share of windows found that are shifted.
 """
 
+import argparse
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -73,9 +74,14 @@ class Fired(NamedTuple):
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration.whole_rows", description=__doc__)
+    parser.add_argument("uses", nargs="*", metavar="DETECTOR", help=", ".join(USES))
+    uses = parser.parse_args().uses or list(USES)
+    if unknown := sorted({*uses} - {*USES}):
+        parser.error(f"no detector '{unknown[0]}'; there are: {', '.join(USES)}")
     print("| stream | detector | by its law alone | with the reference's blocks | power |\n|---|---|---|---|---|")
     for name, (draw, shift) in STREAMS.items():
-        for use in sys.argv[1:] or USES:
+        for use in uses:
             started = time.monotonic()
             monitors = [_monitor(use, draw, shift, seed) for seed in range(MONITORS)]
             found = Fired(*(np.array(each) for each in zip(*monitors, strict=True)))
