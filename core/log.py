@@ -53,5 +53,7 @@ def configure(level: str = "info") -> None:
     plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s", "%H:%M:%S")
     handler.setFormatter(plain if sys.stderr.isatty() else JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # It warns of each retry with a whole statement in the URL; who made the call says what came of it.
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    # They warn of each retry with a whole statement in the URL; who made the call says what came of it. The driver
+    # gives urllib3 a level of its own as it is imported.
+    for name in ("urllib3.connectionpool", "clickhouse_connect"):
+        logging.getLogger(name).setLevel(logging.ERROR)

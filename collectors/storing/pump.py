@@ -33,7 +33,8 @@ class Pump:
                 if self._turn():
                     stop.wait(BUILD_SECONDS)
             except StoreUnavailable as error:
-                log.warning("the store cannot be reached; what came is kept and tried again: %s", error)
+                if not self._away_until:
+                    log.warning("the store cannot be reached; what comes is kept until it is back: %s", error)
                 self._away_until = time.monotonic() + FLUSH_SECONDS
             except Exception:
                 log.exception("what came could not be stored; it is kept and tried again")
@@ -74,6 +75,9 @@ class Pump:
             if self._due >= self._balanced + AWAY_SECONDS:
                 self._balance()
             raise
+        if self._away_until:
+            log.info("the store is back: what was kept is being stored")
+            self._away_until = 0.0
         self._balance()
 
     def _balance(self) -> None:

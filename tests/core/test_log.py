@@ -83,3 +83,18 @@ def test_without_values_asyncio_shows_no_task_with_what_it_raised() -> None:
     logged.name = "asyncio"
     assert WithoutValues().filter(logged)
     assert read(logged)["message"] == "Task exception was never retrieved"
+
+
+def test_a_store_that_is_away_is_not_told_of_by_its_driver_too() -> None:
+    program = """
+from core.log import configure
+from storage import open_engine
+
+configure()
+try:
+    open_engine("clickhouse://127.0.0.1:9/tidemark").rows("SELECT 1")
+except Exception as error:
+    print(type(error).__name__)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (run.stdout, run.stderr) == ("StoreUnavailable\n", "")

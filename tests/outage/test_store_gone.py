@@ -1,5 +1,6 @@
 """The store is slow, away, or does what it was asked and cannot say so: nothing is lost or doubled, no sender knows."""
 
+import json
 import os
 import random
 import signal
@@ -11,6 +12,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +64,15 @@ def test_what_was_acknowledged_is_stored_once_whatever_happens_to_the_store(
     assert {id: stored[id] for id in sent if stored[id] != 1} == {}
     assert {id: n for id, n in stored.items() if n != 1} == {}
     assert dead == []
+    assert_outages_are_told_once((tmp_path / "collect.log").read_text())
+
+
+def assert_outages_are_told_once(log: str) -> None:
+    lines = [json.loads(line) for line in log.splitlines()]
+    told = [line["message"][:20] for line in lines if line["message"].startswith("the store ")]
+    assert told[:2] == ["the store cannot be ", "the store is back: w"]
+    assert all(one != following for one, following in pairwise(told))
+    assert {line["logger"].split(".")[0] for line in lines} == {"tidemark"}
 
 
 def torment(proxy: BreakingProxy) -> None:
