@@ -20,6 +20,9 @@ REASONS: dict[str, Reason] = {
     "ambiguous_id": Reason("a label whose id is that of predictions of several models", "say the label's model"),
     "bad_arrow": Reason("the body is no Arrow IPC stream, or one of its columns is there twice", _SENDER),
     "bad_base64": Reason("binary data that is not base64", _SENDER),
+    "bad_cells": Reason(
+        "a line of CSV with more or fewer cells than its header", "mend the line in its file and import that again"
+    ),
     "bad_content_type": Reason(
         "rows in a content type that is not read", "send one of the types that the detail names"
     ),

@@ -18,6 +18,7 @@ FAILED = "masking_failed"
 
 # Codes whose details quote nothing of a payload: they say sizes, limits, content types and names of our own.
 _PLAIN = {
+    "bad_cells",
     "bad_content_type",
     "disconnected",
     "missing_attribute",

@@ -14,8 +14,11 @@ from core.errors import Rejected
 from core.records import DeadLetter
 
 NDJSON = "application/x-ndjson"
-FIRST_ROW, FILE, ROW = "x-tidemark-first-row", "x-tidemark-file", "x-tidemark-row"  # of what is imported from a file
+# Of what is imported from a file; CELLS of a line of CSV alone: how many it has, and its header.
+FIRST_ROW, FILE, ROW = "x-tidemark-first-row", "x-tidemark-file", "x-tidemark-row"
+CELLS = "x-tidemark-cells"
 _MANY = re.compile("[0-9]{1,18}")
+_TWO = re.compile("([0-9]{1,18})/([0-9]{1,18})")
 _PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in '%"')
 
 
@@ -58,12 +61,20 @@ def row_refused(sent: Sent, row: BadRow) -> DeadLetter:
     """
     named = {"namespace": row.namespace, "model": row.model, "version": row.version}
     query = urlencode({name: value for name, value in named.items() if value}, errors="replace")
-    kept = {name: value for name, value in sent.headers.items() if name in ("traceparent", FILE)}
+    kept = {name: value for name, value in sent.headers.items() if name in ("traceparent", FILE, CELLS)}
     first = sent.headers.get(FIRST_ROW, "")
     place = {ROW: str(int(first) + row.row)} if _MANY.fullmatch(first) else {}
     path = f"{sent.path}?{query}" if query else sent.path
     alone = Sent(sent.received, sent.source, path, {"content-type": NDJSON, **kept, **place}, row.body)
     return refused(alone, Rejected(400, row.code, row.reason, row.field), Whose(row.namespace, row.model))
+
+
+def line_apart(row: BadRow, headers: Mapping[str, str]) -> BadRow:
+    """`row`, all of a call, as what it is when its headers tell of a line of CSV: its text says that less well."""
+    if not (counted := _TWO.fullmatch(headers.get(CELLS, ""))):
+        return row
+    error = Rejected(400, "bad_cells", f"{counted[1]} cells, the header has {counted[2]}")
+    return row._replace(code=error.code, reason=error.detail)
 
 
 def whose_event(headers: Mapping[str, str], body: bytes) -> Whose:

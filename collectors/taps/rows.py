@@ -14,7 +14,7 @@ from collectors.rows.records import read_json, read_ndjson
 from collectors.taps.asgi import Receive, Scope, Send
 from collectors.taps.aside import Aside
 from collectors.taps.hints import ENCODING
-from collectors.taps.letters import Whose, row_refused
+from collectors.taps.letters import Whose, line_apart, row_refused
 from collectors.taps.ports import Ports
 from collectors.taps.posted import Asked, Posted
 from core.errors import Rejected
@@ -49,7 +49,10 @@ class RowsTap:
         return {"accepted": taken.accepted, "duplicate": taken.duplicate, "rejected": rejected}
 
     def _read(self, asked: Asked) -> tuple[RowsRead, Frames]:
-        read = self._masks.rows(self._decoded(asked))
+        read = self._decoded(asked)
+        if len(read.rejected) == 1 and not len(read.batch):
+            read = read._replace(rejected=[line_apart(read.rejected[0], asked.headers)])
+        read = self._masks.rows(read)
         check_allowed(read.rejected, len(read.batch))
         if len(read.fields) > self._limits.fields_per_row:
             raise too_many_fields(self._limits)

@@ -19,6 +19,7 @@ from tidemark.importing import opened
 from tidemark.importing.csv import CsvFile
 from tidemark.importing.inside import Inside
 from tidemark.importing.progress import Note, Progress
+from tidemark.importing.ragged import Ragged
 from tidemark.importing.run import Import
 from tidemark.importing.source import Asked
 from tidemark.importing.target import Answer, Call
@@ -122,7 +123,13 @@ def test_lines_of_csv_that_cannot_be_taken_apart_cost_only_themselves(
     done = tidemark("import", path, "--model", "ragged", "--url", served.url, "--json")
     said = json.loads(done.out)
     assert (said["accepted"], said["rejected_rows"], [bad["row"] for bad in said["rejected"]]) == (2, 1, [2])
-    assert said["rejected"][0]["detail"] == "3 cells, where the first line has 4" and said["rows"] == 3
+    assert said["rejected"] == [{"row": 2, "field": "", "reason": "3 cells, the header has 4"}] and said["rows"] == 3
+    (letter,) = eventually(lambda: _letters(served, "ragged", 1))
+    kept = served.get(f"/api/dead-letters/{letter['letter']}").json()
+    assert (kept["reason"], kept["detail"]) == ("bad_cells", "3 cells, the header has 4")
+    assert (kept["headers"]["x-tidemark-row"], json.loads(kept["body"])) == ("2", "2,2026-01-01,2")
+    replayed = tidemark("dead-letters", "replay", letter["letter"], "--store", served.store)
+    assert "bad_cells  3 cells, the header has 4" in replayed.out
     assert served.stored("1", model="ragged")["inputs"] == {"a": 1.0, "b": "x\ny"}
     assert served.stored("3", model="ragged")["inputs"] == {"b": "NaN"}
 
@@ -137,8 +144,50 @@ def test_rows_of_csv_are_counted_alike_whatever_lies_between_them(tmp_path: Path
         parts = list(source.parts(after))
         numbers = [number for part in parts for number in range(part.first, part.first + part.rows)]
         assert numbers == list(range(after + 1, 18)) and all(part.rows <= 2 for part in parts)
-        assert {part.first for part in parts if part.why} == {number for number in bad if number > after}
-        assert good.isdisjoint(part.first for part in parts if part.why)
+        ragged = {part.first for part in parts if isinstance(part, Ragged)}
+        assert ragged == {number for number in bad if number > after} and good.isdisjoint(ragged)
+
+
+def test_a_bad_row_has_the_same_number_in_every_kind_of_file(tidemark: Tidemark, tmp_path: Path) -> None:
+    day = "2026-01-01T00:00:00Z"
+    good, late = (f'{{"time": "{time}", "inputs": {{"a": 1}}}}' for time in (day, "x"))
+    (tmp_path / "a.csv").write_text(f"time,inputs.a\n{day},1\n\nx,1\n{day}\n{day},1,2\n\n{day},1")
+    (tmp_path / "a.ndjson").write_text("\n".join([good, "", late, "no JSON", "[1]", "", good]))
+    parquet(tmp_path / "a.parquet", [{"time": time, "inputs.a": 1} for time in (day, "x", "y", "z", day)])
+    for form in ("csv", "ndjson", "parquet"):
+        store = f"chdb://{tmp_path / form}"
+        said = json.loads(tidemark("import", tmp_path / f"a.{form}", "--model", "m", "--store", store, "--json").out)
+        assert (said["rows"], [bad["row"] for bad in said["rejected"]]) == (5, [2, 3, 4]), form
+
+
+def test_a_line_of_csv_is_refused_for_its_cells_even_if_it_is_a_row_of_json(tmp_path: Path) -> None:
+    path, store = tmp_path / "a.csv", f"chdb://{tmp_path / 'store'}"
+    path.write_text('time,inputs.a\n{"time": "2026-01-01"}\n')
+    done, _, _ = run(path, store)
+    assert (done.accepted, [bad["reason"] for bad in done.bad]) == (0, ["1 cells, the header has 2"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b""),
+        ("a.csv", b"\xef\xbb\xbf\n\n"),
+        ("a.csv", b"time,inputs.a\n"),
+        ("a.csv", b"time,inputs.a"),
+        ("a.ndjson", b""),
+        ("a.ndjson", b"\n \n"),
+        ("a.parquet", None),
+    ],
+)
+def test_a_file_without_rows_imports_none_and_says_so(
+    tidemark: Tidemark, tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    if content is None:
+        pa.parquet.write_table(pa.table({"time": pa.array([], pa.string())}), tmp_path / name)
+    else:
+        (tmp_path / name).write_bytes(content)
+    done = tidemark("import", tmp_path / name, "--model", "m", "--store", f"chdb://{tmp_path / 'store'}")
+    assert (done.code, done.out, done.err) == (0, f"{tmp_path / name} has no rows: nothing to import\n", "")
 
 
 class Interrupted(BaseException):
@@ -214,7 +263,9 @@ def test_into_a_store_that_was_emptied_an_import_begins_again(large: Path, tmp_p
         ("a.csv", b"time,inputs.a\n2026-01-01T00:00:00Z,1", [], "--model M"),
         ("a.csv", b"inputs.a\n1", ["--model", "m"], "--time 2026"),
         ("a.csv", b"time,inputt.a\n1,1", ["--model", "m"], "'inputt.a': did you mean 'inputs.a'?"),
-        ("a.csv", b"", ["--model", "m"], "cannot be read"),
+        ("a.csv", b"inputs.a\n", ["--model", "m"], "--time 2026"),
+        ("a.csv", b"time,inputs.a\n1,\xff", ["--model", "m"], "cannot be read"),
+        ("a.parquet", b"", ["--model", "m"], "cannot be read"),
         ("a.ndjson", b'{"inputs": {"a": 1}}', ["--model", "m"], "--time 2026"),
         ("a.csv", b"inputs.a\n1", ["--model", "m", "--time", "today"], "--time today"),
     ],

@@ -97,6 +97,8 @@ def _time(text: str) -> str:
 
 
 def _text(said: dict[str, Any]) -> str:
+    if not said["rows"]:
+        return f"{said['file']} has no rows: nothing to import"
     of = f" (of them {said['resumed_after']:,} before)" if said["resumed_after"] else ""
     lines = [
         f"{said['file']}: {said['rows']:,} rows{of} in {said['seconds']:.1f} s, {said['rows_per_second']:,} rows/s: "

@@ -22,7 +22,6 @@ class Columns:
     asked: Asked
     first: int
     batch: pa.RecordBatch
-    why: str = ""
 
     @property
     def rows(self) -> int:
@@ -68,6 +67,8 @@ class Columns:
 
 def check_names(asked: Asked, names: Sequence[str]) -> None:
     """ConfigError when a column is none of the Arrow form, or one is missing that no option stands for."""
+    if not names:
+        return  # and no rows: an empty file
     try:
         check_columns(list(names), Limits())
     except Rejected as error:

@@ -18,7 +18,6 @@ class Lines:
     asked: Asked
     first: int
     lines: Sequence[bytes]
-    why: str = ""
 
     @property
     def rows(self) -> int:

@@ -29,10 +29,9 @@ class Progress:
     bad: tuple[dict[str, Any], ...] = ()
     ids: tuple[str, ...] = ()
 
-    def after(self, said: dict[str, Any], first: int, why: str = "") -> "Progress":
-        """With what a call was answered whose first row was `first`; `why` is known better than the answer has it."""
-        own = {"detail": why} if why else {}
-        bad = [{**row, **own, "row": row["row"] + first} for row in said["rejected"]]
+    def after(self, said: dict[str, Any], first: int) -> "Progress":
+        """With what a call was answered whose first row was `first`."""
+        bad = [{**row, "row": row["row"] + first} for row in said["rejected"]]
         return replace(
             self,
             accepted=self.accepted + said["accepted"],

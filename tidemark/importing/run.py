@@ -46,7 +46,7 @@ class Import:
     def _taken(self, part: Part, body: Body, progress: Progress) -> Progress:
         answer = self._sent(part, body)
         if answer.status == 202:
-            return progress.after(answer.said, part.first, part.why)
+            return progress.after(answer.said, part.first)
         if answer.said.get("reason") in ("too_large", "too_many_bad_rows") and (halves := part.halves()):
             for half in halves:
                 progress = self._taken(half, half.body(), progress)
@@ -57,7 +57,7 @@ class Import:
 
     def _sent(self, part: Part, body: Body) -> Answer:
         file = Path(self._asked.file).name
-        call = Call(urlencode(self._asked.query), body.content, body.content_type, part.first, file)
+        call = Call(urlencode(self._asked.query), body.content, body.content_type, part.first, file, body.cells)
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:

@@ -47,11 +47,15 @@ class Asked:
 
 
 class Body(NamedTuple):
-    """One call; `id` is that of one of its rows."""
+    """One call; `id` is that of one of its rows.
+
+    `cells` is '5/4' for a line of CSV with 5 cells under a header of 4, which whoever takes it cannot count.
+    """
 
     content: bytes
     content_type: str
     id: str
+    cells: str = ""
 
 
 class Part(Protocol):
@@ -62,10 +66,6 @@ class Part(Protocol):
 
     @property
     def rows(self) -> int: ...
-
-    @property
-    def why(self) -> str:
-        """What the file itself says against its rows, '' for nothing: who takes them knows it less well."""
 
     def body(self) -> Body:
         """As one call carries it."""

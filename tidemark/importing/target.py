@@ -2,25 +2,27 @@
 
 from typing import Any, NamedTuple, Protocol
 
-from collectors.taps.letters import FILE, FIRST_ROW
+from collectors.taps.letters import CELLS, FILE, FIRST_ROW
 from core.errors import TidemarkError
 
 PATH = "/api/predictions"
 
 
 class Call(NamedTuple):
-    """`first` is the number of its first row in the file `file`."""
+    """`first` is the number of its first row in the file `file`; `cells` is what `Body` has."""
 
     query: str
     content: bytes
     content_type: str
     first: int
     file: str
+    cells: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
         name = self.file.encode("latin-1", "replace").decode("latin-1")
-        return {"content-type": self.content_type, FIRST_ROW: str(self.first), FILE: name}
+        cells = {CELLS: self.cells} if self.cells else {}
+        return {"content-type": self.content_type, FIRST_ROW: str(self.first), FILE: name, **cells}
 
 
 class Answer(NamedTuple):
