@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-import orjson
-
 from collectors.cloudevents.structured import Structured, check_required, each, structured
+from collectors.formats import exact
 from collectors.formats.body import inside, loads
 from collectors.formats.encodings import is_packed, unzip
 from collectors.formats.values import as_json
@@ -188,10 +187,10 @@ def _decoded(text: str) -> str:
 
 def _entries(name: str, text: str, lower: bool) -> dict[str, str]:
     try:
-        value = orjson.loads(text)
+        value = exact.loads(text.encode())
         if isinstance(value, dict):
             return {key.lower() if lower else key: _joined(item) for key, item in value.items()}
-    except (orjson.JSONDecodeError, Rejected):
+    except (ValueError, RecursionError, Rejected):  # no JSON
         pass
     return {name: text}
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from collectors.formats import exact
 from collectors.formats.encodings import unzip
 from collectors.formats.nesting import check_containers, check_nesting
 from core.config import Limits
@@ -43,7 +44,6 @@ _STRING_OR_LITERAL = re.compile(
 )
 _INFINITIES = (b"Infinity", b"-Infinity")
 _SPACE = b" \t\r\n"
-_MOST_DIGITS = 20  # of a 64-bit integer, with its sign
 # JSON of any name; octet-stream is JSON with binary tensors behind it; KServe's logger passes on the caller's type,
 # which is form-urlencoded when the caller is `curl -d`; no type at all is read as JSON.
 _ACCEPTED = ("", "application/json", "text/json", "application/octet-stream", "application/x-www-form-urlencoded")
@@ -83,16 +83,20 @@ def loads(text: bytes, limits: Limits) -> Any:
 
 def _loads(text: bytes) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        if b"NaN" not in text and b"Infinity" not in text:
-            raise _bad_json(error) from None
-    try:
-        return _loads_literals(text)
+        return _loads_exactly(text)
     except orjson.JSONDecodeError as error:
         raise _bad_json(error) from None
     except RecursionError:  # Python's own parser gives up before orjson does
         raise Rejected(400, "too_deep", "JSON nested too deep (limits.nesting)") from None
+
+
+def _loads_exactly(text: bytes) -> Any:
+    try:
+        return exact.loads(text)
+    except orjson.JSONDecodeError:
+        if b"NaN" not in text and b"Infinity" not in text:
+            raise
+    return _loads_literals(text)
 
 
 def is_json(content_type: str) -> bool:
@@ -150,17 +154,10 @@ def _loads_literals(text: bytes) -> Any:
     """orjson judges the text with the literals replaced; only infinities, which it cannot hold, need Python's own."""
     without_nan = _STRING_OR_LITERAL.sub(lambda m: b"null" if m[0] == b"NaN" else m[0], text)
     if b"Infinity" not in without_nan:
-        return orjson.loads(without_nan)
+        return exact.loads(without_nan)
     finite = _STRING_OR_LITERAL.sub(lambda m: b"0" if m[0] in _INFINITIES else m[0], without_nan)
-    value = orjson.loads(finite)
-    return value if finite == without_nan else json.loads(without_nan.decode(), parse_int=_number)
-
-
-def _number(digits: str) -> int | float:
-    """As orjson reads them: integers beyond 64 bits are floating-point numbers."""
-    if len(digits) <= _MOST_DIGITS and -(2**63) <= int(digits) < 2**64:
-        return int(digits)
-    return float(digits)
+    value = exact.loads(finite)
+    return value if finite == without_nan else json.loads(without_nan.decode())
 
 
 def _bad_json(error: orjson.JSONDecodeError) -> Rejected:

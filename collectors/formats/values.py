@@ -12,6 +12,7 @@ import orjson
 from numpy.typing import NDArray
 
 from collectors.building.fields import EXACT, number_text
+from collectors.formats import exact
 from core.errors import Rejected
 
 MOST_AXES = 32  # numpy's limit
@@ -137,7 +138,7 @@ def _text(cell: Any) -> str | None:
 def as_json(cell: Any) -> str:
     """Parsed JSON as text again."""
     try:
-        return orjson.dumps(cell).decode()
+        return exact.dumps(cell).decode()
     except orjson.JSONEncodeError as error:  # orjson reads deeper nesting than it writes
         raise Rejected(400, "too_deep", f"an object that cannot be kept as text: {error}") from None
 

@@ -2,9 +2,8 @@
 
 from typing import Any, NamedTuple
 
-import orjson
-
 from collectors.building.lengths import check_name
+from collectors.formats import exact
 from collectors.formats.body import loads
 from collectors.labels.values import label_batch, label_value
 from collectors.rows import BadRow, Defaults, LabelsRead, check_bad_rows, too_many
@@ -33,7 +32,7 @@ def read_labels(body: bytes, defaults: Defaults) -> LabelsRead:
 def call_of(label: Any) -> bytes:
     """A call with that label alone."""
     try:
-        return orjson.dumps({"labels": [label]})
+        return exact.dumps({"labels": [label]})
     except TypeError:  # a lone surrogate, or an infinity that JSON has no word for
         return str(label).encode("utf-8", "replace")
 

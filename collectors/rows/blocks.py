@@ -22,13 +22,17 @@ def block(field: str, column: pa.Array, name: str, limits: Limits) -> Block:
     kind = column.type
     if pa.types.is_boolean(kind):
         column = column.cast(pa.uint8())
-    elif pa.types.is_integer(kind) and _beyond_exact(column):
+    elif _is_whole(kind) and _beyond_exact(column):
         return Block("cat", (field,), _objects(column.cast(pa.string())), datatype="INT64")
     if is_text(kind):
         return Block("cat", (field,), _objects(column))
     if is_list(kind):
         return _vector(field, column, name, limits)
     return Block("num", (field,), _floats(column, name).reshape(-1, 1))
+
+
+def _is_whole(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0))
 
 
 def _objects(column: pa.Array) -> NDArray[Any]:

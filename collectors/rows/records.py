@@ -6,13 +6,13 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 import pyarrow as pa
 
 from collectors.building.columns import concat
 from collectors.building.content import fingerprints
 from collectors.building.exchanges import Naming
 from collectors.building.lengths import check_name, check_names, check_tags
+from collectors.formats import exact
 from collectors.formats.body import loads
 from collectors.labels.values import Value
 from collectors.rows import BadRow, Defaults, RowsRead, check_bad_rows, check_models, labels, too_many, too_many_fields
@@ -205,6 +205,6 @@ def _dumped(value: Any) -> bytes:
     if isinstance(value, _Unparsed):
         return value.line
     try:
-        return orjson.dumps(value)
-    except (TypeError, orjson.JSONEncodeError):
+        return exact.dumps(value)
+    except TypeError:
         return str(value).encode()

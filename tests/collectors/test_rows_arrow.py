@@ -107,6 +107,7 @@ def test_every_numeric_type_is_a_number(column: pa.Array, num: list[float | None
         (pa.array(["a", ""], pa.large_string()), ["a", ""]),
         (pa.array(["a", None, "a"]).dictionary_encode(), ["a", None, "a"]),
         (pa.array([2**53 + 1, 3]), ["9007199254740993", None]),
+        (pa.array([decimal.Decimal(10**30 + 1), 3], pa.decimal128(38)), [str(10**30 + 1), None]),
     ],
     ids=lambda value: str(getattr(value, "type", "")),
 )

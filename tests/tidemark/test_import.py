@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,35 @@ def test_a_line_of_csv_is_refused_for_its_cells_even_if_it_is_a_row_of_json(tmp_
     path.write_text('time,inputs.a\n{"time": "2026-01-01"}\n')
     done, _, _ = run(path, store)
     assert (done.accepted, [bad["reason"] for bad in done.bad]) == (0, ["1 cells, the header has 2"])
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "parquet"])
+def test_integers_keep_their_digits_in_every_kind_of_file(tmp_path: Path, form: str) -> None:
+    path, store = tmp_path / f"a.{form}", f"chdb://{tmp_path / 'store'}"
+    day, wide = "2026-01-01T00:00:00Z", [10**29 + 1, 2**64 - 1]
+    if form == "parquet":
+        numbers = pa.array([Decimal(n) for n in wide], pa.decimal128(38))
+        pa.parquet.write_table(pa.table({"time": [day] * 2, "id": ["0", "1"], "inputs.n": numbers}), path)
+    else:
+        lines = [f'{{"time": "{day}", "id": "{i}", "inputs.n": {n}}}' for i, n in enumerate(wide)]
+        cells = ["time,id,inputs.n", *(f"{day},{i},{n}" for i, n in enumerate(wide))]
+        path.write_text("\n".join(cells if form == "csv" else lines))
+    done, _, _ = run(path, store)
+    assert done.accepted == 2
+    with closing(open_engine(store)) as engine:
+        found = engine.rows("SELECT inputs_cat['n'] AS n FROM predictions ORDER BY id")
+    assert [row["n"] for row in found] == list(map(str, wide))
+
+
+def test_a_line_of_ndjson_with_an_infinity_gets_its_id_and_must_have_a_time_like_any_other(tmp_path: Path) -> None:
+    path, store = tmp_path / "a.ndjson", f"chdb://{tmp_path / 'store'}"
+    day = '"time": "2026-01-01T00:00:00Z"'
+    path.write_text(f'{{{day}, "inputs.a": -Infinity, "inputs.b": NaN}}\n{{"inputs": {{"a": Infinity}}}}\n')
+    done, _, _ = run(path, store)
+    assert (done.accepted, [(bad["row"], bad["field"]) for bad in done.bad]) == (1, [(2, "time")])
+    with closing(open_engine(store)) as engine:
+        (row,) = engine.rows("SELECT id, inputs_num FROM predictions")
+    assert (row["id"], row["inputs_num"]) == (Asked(path).row_id(1), {"a": float("-inf")})
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ BLOCK_BYTES = 8 << 20
 # What stands for a number that is missing; an empty cell is missing in every column.
 MISSING = ("NaN", "nan", "NA", "N/A", "NULL", "null", "None")
 # What a column may be, the narrowest first; else it is text.
-KINDS = (pa.int64(), pa.float64(), pa.bool_())
+KINDS = (pa.int64(), pa.uint64(), pa.float64(), pa.bool_())
+_LONG_INTEGER = r"^\s*[+-]?[0-9]{19,}\s*$"
 _TEXTS = {"id", "model", "version", "namespace", "trace_id", "error"}
 
 
@@ -129,9 +130,12 @@ def _is_blank(file: Path) -> bool:
 
 
 def _read(column: pa.Array, kind: pa.DataType) -> pa.Array | None:
-    """None when a cell is nothing of that kind."""
+    """None when a cell is nothing of that kind, or would lose digits: integers beyond 64 bits are text."""
     known = pc.if_else(pc.is_in(column, pa.array(MISSING)), pa.scalar(None, pa.string()), column)
     try:
-        return known.cast(kind)
+        values = known.cast(kind)
     except pa.ArrowException:
         return None
+    if pa.types.is_floating(kind) and pc.any(pc.greater_equal(pc.abs(values), 2.0**63)).as_py():
+        return None if pc.any(pc.match_substring_regex(known, _LONG_INTEGER)).as_py() else values
+    return values

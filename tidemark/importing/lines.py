@@ -1,11 +1,14 @@
 """Rows as lines of JSON, the way `POST /api/predictions` takes them."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from collectors.formats import exact
+from collectors.formats.body import loads
+from core.config import Limits
+from core.errors import Rejected
 from tidemark.importing.source import Asked, Body, Part
 
 NDJSON = "application/x-ndjson"
@@ -26,7 +29,9 @@ class Lines:
     def body(self) -> Body:
         rows = [self._row(number, line) for number, line in enumerate(self.lines, self.first)]
         id = next((str(row["id"]) for row in rows if isinstance(row, dict)), "")
-        lines = [orjson.dumps(row) if isinstance(row, dict) else row for row in rows]
+        lines = [
+            _dumped(row, line) if isinstance(row, dict) else row for row, line in zip(rows, self.lines, strict=True)
+        ]
         return Body(b"\n".join(lines), NDJSON, id)
 
     def halves(self) -> list[Part]:
@@ -40,8 +45,8 @@ class Lines:
 
     def _row(self, number: int, line: bytes) -> dict[str, Any] | bytes:
         try:
-            said = orjson.loads(line)
-        except orjson.JSONDecodeError:
+            said = loads(line, Limits())
+        except Rejected:
             said = None
         if not isinstance(said, dict):
             return line
@@ -51,6 +56,11 @@ class Lines:
         if row.get("time") is None:  # refused rather than stamped with the moment it is read: '' is no time
             row["time"] = self.asked.time
         return row
+
+
+def _dumped(row: dict[str, Any], line: bytes) -> bytes:
+    """As its line has it: the collector reads infinities, too, of which orjson would make null."""
+    return json.dumps(row).encode() if b"Infinity" in line else exact.dumps(row)
 
 
 def nested(said: dict[str, Any]) -> dict[str, Any]:
