@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+_FLOATS = ("FP64", "FP32", "FP16", "BF16")
 _DIGITS = 19  # of the shortest integer beyond 64 bits, -2^63 - 1
 # Digits as 0, what may stand before a number as space: a value that begins with so many digits is then a fixed text,
 # found in a few hundred nanoseconds where an expression takes microseconds.
@@ -20,7 +21,8 @@ _STRING_OR_INTEGER = re.compile(
 def loads(text: bytes) -> Any:
     """As orjson does, but for integers. orjson.JSONDecodeError, RecursionError when nested too deep."""
     value = orjson.loads(text)
-    return json.loads(text.decode()) if _has_long_integer(text) else value
+    inexact = not _is_of_float_tensors(value) and _has_long_integer(text)
+    return json.loads(text.decode()) if inexact else value
 
 
 def dumps(value: Any) -> bytes:
@@ -34,6 +36,14 @@ def dumps(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except RecursionError:
         raise orjson.JSONEncodeError("nested too deep") from None
+
+
+def _is_of_float_tensors(value: Any) -> bool:
+    """Whether it is an inference whose every integer becomes a floating-point number anyway: most of all JSON."""
+    if type(value) is not dict or any(type(value.get(name)) is float for name in ("id", "model_version")):
+        return False
+    tensors = value.get("inputs") or value.get("outputs")
+    return type(tensors) is list and all(type(t) is dict and t.get("datatype") in _FLOATS for t in tensors)
 
 
 def _has_long_integer(text: bytes) -> bool:
