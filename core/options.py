@@ -6,10 +6,12 @@ Field(ge=2)] = 10`. What the user wrote is checked against them, so a wrong opti
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from core.errors import ConfigError
 
@@ -38,13 +40,26 @@ def build(what: str, registry: Mapping[str, type[Member]], name: str, options: M
 def nearest(name: str, known: Iterable[str]) -> str:
     """What to say after an unknown name: the one probably meant, or all there are."""
     names = sorted(known)
-    if near := difflib.get_close_matches(name, names, n=1, cutoff=0.5):
-        return f"did you mean '{near[0]}'?"
+    if near := _near(name, names):
+        return f"did you mean '{near}'?"
     return f"there are: {', '.join(names)}" if names else "there are none"
+
+
+def explained(error: ErrorDetails) -> str:
+    """Pydantic's message, which lists the words that may be chosen from, with the one probably meant."""
+    said = error["msg"]
+    if error["type"] not in ("literal_error", "enum") or not isinstance(error["input"], str):
+        return said
+    near = _near(error["input"], re.findall("'([^']*)'", said))
+    return f"{said}; did you mean '{near}'?" if near else said
+
+
+def _near(name: str, names: list[str]) -> str:
+    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.5)), "")
 
 
 def _checked(kind: TypeAdapter[Any], value: Any, where: str) -> Any:
     try:
         return kind.validate_python(value, strict=True)
     except ValidationError as error:
-        raise ConfigError(f"{where} is {value!r}: {error.errors()[0]['msg']}") from None
+        raise ConfigError(f"{where} is {value!r}: {explained(error.errors()[0])}") from None

@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from core.options import nearest
+from core.options import explained, nearest
 
 Loc = tuple[int | str, ...]
 
@@ -22,7 +22,7 @@ def explain(error: ErrorDetails, node: yaml.Node | None, root: type[BaseModel]) 
     key = ".".join(map(str, path)) or "the file"
     if error["type"] == "extra_forbidden":
         return f"{line}: {_unknown(key, path, _known_keys(path[:-1], root))}"
-    return f"{line}: {key}: {_plainly(error['msg'])}"
+    return f"{line}: {key}: {_plainly(explained(error))}"
 
 
 def not_yaml(error: yaml.YAMLError, text: str, name: str) -> str:

@@ -185,6 +185,21 @@ def test_a_wrong_value_is_named_with_its_line_and_key(text: str, place: str) -> 
     assert mistake.startswith(f"here.yaml:{place}")
 
 
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        (monitor_with("dataset: adult", "same: hour_of_dya, over: 4w"), "'hour_of_week'; did you mean 'hour_of_day'?"),
+        (f"{MONITOR}    alert: {{severity: pgae}}", "'info'; did you mean 'page'?"),
+        ("models: {a: {fields: {x: {kind: catt}}}}", "'num' or 'cat'; did you mean 'cat'?"),
+        ("masking: {rules: [{field: a, do: hsah}]}", "'drop' or 'hash'; did you mean 'hash'?"),
+        (f"{MONITOR}    alert: {{severity: zzz}}", "'page', 'ticket' or 'info'"),
+    ],
+)
+def test_a_misspelt_choice_is_told_the_nearest_beside_all_there_are(text: str, end: str) -> None:
+    (mistake,) = mistakes(text)
+    assert "Input should be " in mistake and mistake.endswith(end)
+
+
 @pytest.mark.parametrize("written", ["5x", "5", "1h 5m", "-3s", "true", "''", "1.5h", "99999999999999999999w"])
 def test_a_bad_duration_is_an_error_not_a_guess(written: str) -> None:
     (mistake,) = mistakes(monitor_with("every: 5m", f"every: {written}"))

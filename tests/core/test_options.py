@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import pytest
 from pydantic import Field
@@ -12,6 +12,7 @@ from core.options import build
 class Cut:
     bins: Annotated[int, Field(ge=2, le=9)] = 4
     limit: Annotated[float, Field(gt=0)] | None = None
+    side: Literal["left", "right"] = "left"
     kinds: ClassVar[int] = 1
 
 
@@ -29,11 +30,12 @@ def test_a_member_gets_its_options_and_its_defaults():
         ("xyz", {}, "unknown tool 'xyz'; there are: cut, press"),
         ("cut", {"bin": 3}, "tool 'cut' has no option 'bin'; did you mean 'bins'?"),
         ("cut", {"kinds": 3}, "tool 'cut' has no option 'kinds'; "),
-        ("cut", {"zzz": 3}, "tool 'cut' has no option 'zzz'; there are: bins, limit"),
+        ("cut", {"zzz": 3}, "tool 'cut' has no option 'zzz'; there are: bins, limit, side"),
         ("cut", {"bins": 1}, "option 'bins' is 1: Input should be greater than or equal to 2"),
         ("cut", {"bins": "3"}, "option 'bins' is '3': Input should be a valid integer"),
         ("cut", {"bins": True}, "option 'bins' is True: Input should be a valid integer"),
         ("cut", {"bins": None}, "option 'bins' is None: Input should be a valid integer"),
+        ("cut", {"side": "rihgt"}, "option 'side' is 'rihgt': Input should be 'left' or 'right'; did you mean 'right'?"),
         ("cut", {"limit": -1.0}, "option 'limit' is -1.0: Input should be greater than 0"),
     ],
 )
