@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
-from core.config import Config, DatasetConfig, DatasetReference, MonitorConfig, Rate, TimeWindows, model_key
+from core.config import Config, DatasetConfig, DatasetReference, MonitorConfig, StepConfig, TimeWindows, model_key
 from core.errors import ConfigError
 from core.options import nearest
 from core.records import ModelKey
@@ -17,6 +18,15 @@ from storage.engine import Engine
 from storage.lookup.predictions import models
 from storage.windows import datasets, references
 
+_DATASET = ("reference", "dataset")
+
+
+class Problem(NamedTuple):
+    """`keys`: where in a monitor."""
+
+    keys: tuple[int | str, ...]
+    said: str
+
 
 def problems(config: Config, engine: Engine | None = None) -> list[str]:
     """One line for each thing that a monitor names and that does not exist, as far as `engine` or, without one, the
@@ -28,8 +38,8 @@ def mistakes(config: Config, engine: Engine | None = None) -> list[str]:
     """Detectors, options and data sets that do not exist or cannot be used: the configuration has to be mended."""
     added = references.stored(engine) if engine else []
     return [
-        f"monitor {monitor.name}: {problem}"
-        for monitor in config.watched
+        f"{config.written.place('monitors', number, *problem.keys)}: {problem.said}"
+        for number, monitor in enumerate(config.watched)
         for problem in (*_steps(monitor), *_reference(monitor, config, added))
     ]
 
@@ -41,8 +51,8 @@ def unknown(config: Config, engine: Engine | None = None) -> list[str]:
     """
     known = _known_fields(config, engine)
     return [
-        f"monitor {monitor.name}: {problem}"
-        for monitor in config.watched
+        f"{config.written.place('monitors', number, *problem.keys)}: {problem.said}"
+        for number, monitor in enumerate(config.watched)
         for fields in [known.get(model_key(monitor.model), set())]
         for problem in (*_model(monitor, known), *_outputs(monitor, fields), *_fields(monitor, config, fields))
     ]
@@ -55,58 +65,72 @@ def _known_fields(config: Config, engine: Engine | None) -> dict[ModelKey, set[s
     return known
 
 
-def _model(monitor: MonitorConfig, fields: dict[ModelKey, set[str]]) -> Iterator[str]:
+def _model(monitor: MonitorConfig, fields: dict[ModelKey, set[str]]) -> Iterator[Problem]:
     if fields and model_key(monitor.model) not in fields:
         names = [key.model if key.namespace == "default" else "/".join(key) for key in fields]
-        yield f"no model '{monitor.model}' is known; {nearest(monitor.model, names)}"
+        yield Problem(("model",), f"no model '{monitor.model}' is known; {nearest(monitor.model, names)}")
 
 
-def _steps(monitor: MonitorConfig) -> Iterator[str]:
-    apart = monitor.window.every if isinstance(monitor.window, TimeWindows) else timedelta(hours=1)
-    for name, allowed in allowances(monitor, apart).items():
-        rate, known = _rate(monitor, name), isinstance(monitor.window, TimeWindows)
-        if rate and (known or not rate.timed) and rate.each_look(apart) >= 1:
-            yield f"step '{name}': {rate} is one false alarm in every window, or more: that is no limit"
-        if not allowed.alpha:
-            yield f"step '{name}': the other steps take all of the {monitor.false_alarms} false alarms"
-    for step in monitor.steps:
+def _steps(monitor: MonitorConfig) -> Iterator[Problem]:
+    yield from _budgets(monitor)
+    for number, step in enumerate(monitor.steps):
         if step.false_alarms and step.use in SEQUENTIAL:
-            yield f"step '{step.name}': {step.use} decides by its own options; leave out false_alarms"
+            own = f"step '{step.name}': {step.use} decides by its own options; leave out false_alarms"
+            yield Problem(("steps", number, "false_alarms"), own)
         try:
             module(step)
         except ConfigError as error:
-            yield str(error)
+            yield Problem(("steps", number, _key_at_fault(step)), str(error))
 
 
-def _rate(monitor: MonitorConfig, step: str) -> Rate | None:
-    """What was declared for it, or for all."""
-    own = next(one.false_alarms for one in monitor.steps if one.name == step)
-    return own or monitor.false_alarms
+def _key_at_fault(step: StepConfig) -> str:
+    """Of one that cannot be made: its options, unless it could not without them either."""
+    try:
+        module(step.model_copy(update={"options": {}}))
+    except ConfigError:
+        return "use"
+    return "options"
 
 
-def _outputs(monitor: MonitorConfig, fields: set[str]) -> Iterator[str]:
-    for step in monitor.steps:
+def _budgets(monitor: MonitorConfig) -> Iterator[Problem]:
+    apart = monitor.window.every if isinstance(monitor.window, TimeWindows) else timedelta(hours=1)
+    for name, allowed in allowances(monitor, apart).items():
+        number, step = next((k, step) for k, step in enumerate(monitor.steps) if step.name == name)
+        rate, known = step.false_alarms or monitor.false_alarms, isinstance(monitor.window, TimeWindows)
+        keys = ("steps", number, "false_alarms") if step.false_alarms else ("false_alarms",)
+        if rate and (known or not rate.timed) and rate.each_look(apart) >= 1:
+            said = f"step '{name}': {rate} is one false alarm in every window, or more: that is no limit"
+            yield Problem(keys, said)
+        if not allowed.alpha:
+            said = f"step '{name}': the other steps take all of the {monitor.false_alarms} false alarms"
+            yield Problem(("false_alarms",), said)
+
+
+def _outputs(monitor: MonitorConfig, fields: set[str]) -> Iterator[Problem]:
+    for number, step in enumerate(monitor.steps):
         output = str(step.options.get("output", "")) if step.use in EXPLAINERS else ""
         if output and fields and output not in fields:
-            yield f"step '{step.name}': the model has no output '{output}'; {nearest(output, fields)}"
+            said = f"step '{step.name}': the model has no output '{output}'; {nearest(output, fields)}"
+            yield Problem(("steps", number, "options", "output"), said)
 
 
-def _reference(monitor: MonitorConfig, config: Config, added: list[str]) -> Iterator[str]:
+def _reference(monitor: MonitorConfig, config: Config, added: list[str]) -> Iterator[Problem]:
     if not isinstance(monitor.reference, DatasetReference):
         return
     name = monitor.reference.dataset
     dataset = _dataset(name, config)
     if dataset is None:
         if name not in added:
-            yield f"no data set and no file is named '{name}'; {nearest(name, [*config.datasets, *added])}"
+            said = f"no data set and no file is named '{name}'; {nearest(name, [*config.datasets, *added])}"
+            yield Problem(_DATASET, said)
         return
     try:
         datasets.read(dataset)
     except ConfigError as error:
-        yield f"data set '{name}': {error}"
+        yield Problem(_DATASET, f"data set '{name}': {error}")
 
 
-def _fields(monitor: MonitorConfig, config: Config, fields: set[str]) -> Iterator[str]:
+def _fields(monitor: MonitorConfig, config: Config, fields: set[str]) -> Iterator[Problem]:
     if not fields or not isinstance(monitor.reference, DatasetReference):
         return
     name = monitor.reference.dataset
@@ -115,7 +139,8 @@ def _fields(monitor: MonitorConfig, config: Config, fields: set[str]) -> Iterato
             columns = datasets.read(dataset)
         except ConfigError:
             return  # one of the mistakes
-        yield from _columns(name, {*columns.num.column_names, *columns.cat.column_names}, dataset, fields)
+        held = {*columns.num.column_names, *columns.cat.column_names}
+        yield from (Problem(_DATASET, said) for said in _columns(name, held, dataset, fields))
 
 
 def _dataset(name: str, config: Config) -> DatasetConfig | None:

@@ -24,7 +24,9 @@ def worker_python() -> str:
 def uninstalled(config: Config) -> list[str]:
     """One line for each step whose library is missing: it will fail, and the other steps will run."""
     steps = [
-        (monitor.name, step.name, adapter(step.use), step.use) for monitor in config.watched for step in monitor.steps
+        (("monitors", number, "steps", k, "use"), step.name, adapter(step.use), step.use)
+        for number, monitor in enumerate(config.watched)
+        for k, step in enumerate(monitor.steps)
     ]
     used = {family.module for _, _, family, use in steps if family and not use.endswith(_LOAD)}
     if not used:
@@ -35,9 +37,9 @@ def uninstalled(config: Config) -> list[str]:
         return [f"{PYTHON}: {worker_python()} cannot be asked for its libraries: {error}"]
     extras = {family.module: family.extra for family in ADAPTERS.values()}
     return [
-        f"monitor {monitor}: step '{step}' needs {family.module}, which {worker_python() or sys.executable} lacks:"
-        f" pip install 'tidemark[{extras[family.module]}]'"
-        for monitor, step, family, use in steps
+        f"{config.written.place(*keys)}: step '{step}' needs {family.module},"
+        f" which {worker_python() or sys.executable} lacks: pip install 'tidemark[{extras[family.module]}]'"
+        for keys, step, family, use in steps
         if family and family.module in missing and not use.endswith(_LOAD)
     ]
 

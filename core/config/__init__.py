@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
 
 from core.config.access import Tls, TokenConfig, TokenScope
 from core.config.budget import Rate
@@ -26,6 +26,7 @@ from core.config.monitors import (
     WindowReference,
 )
 from core.config.types import Strict
+from core.config.written import Written
 from core.errors import ConfigError
 from core.records import ModelKey
 
@@ -94,6 +95,12 @@ class Config(Strict):
     pairing: Pairing = Pairing()
     retention: Mapping[str, Annotated[int, Field(ge=1, description="days")]] = {}
     auto: bool = Field(default=True, description="give a model without a monitor one by itself")
+    _written: Written = PrivateAttr(default=Written())
+
+    @property
+    def written(self) -> Written:
+        """Where: what is found to be wrong later has its line there."""
+        return self._written
 
     def model(self, key: ModelKey) -> ModelConfig:
         """The declaration of a model, the empty one when there is none."""
@@ -145,7 +152,9 @@ def parse(text: str, name: str = "tidemark.yaml") -> Config:
     if twice := duplicate_key(node):
         raise ConfigError(f"{name}:{twice.start_mark.line + 1}: the key '{twice.value}' is there twice")
     try:
-        return Config.model_validate({} if values is None else values)
+        config = Config.model_validate({} if values is None else values)
     except ValidationError as error:
         lines = dict.fromkeys(explain(mistake, node, Config) for mistake in error.errors())
         raise ConfigError("\n".join(f"{name}:{line}" for line in lines)) from None
+    config._written = Written(name, text)
+    return config

@@ -18,7 +18,7 @@ def explain(error: ErrorDetails, node: yaml.Node | None, root: type[BaseModel]) 
 
     Unions in `root` are told apart by tags in angle brackets, which are no part of a key.
     """
-    path, line = _locate(node, tuple(part for part in error["loc"] if not _is_tag(part)))
+    path, line = locate(node, tuple(part for part in error["loc"] if not _is_tag(part)))
     key = ".".join(map(str, path)) or "the file"
     if error["type"] == "extra_forbidden":
         return f"{line}: {_unknown(key, path, _known_keys(path[:-1], root))}"
@@ -33,6 +33,20 @@ def not_yaml(error: yaml.YAMLError, text: str, name: str) -> str:
         line = text.count("\n", 0, error.position) + 1
         return f"{name}:{line}: not YAML: the character {error.character!r} is not allowed"
     return f"{name}: not YAML: {error}"
+
+
+def locate(node: yaml.Node | None, loc: Loc) -> tuple[list[int | str], int]:
+    """`loc` as far as the file goes and one key beyond it, which is missing there; and the line."""
+    path: list[int | str] = []
+    line = 1
+    for part in loc:
+        path.append(part)
+        found = _inner(node, part)
+        if found is None:
+            break
+        start, node = found
+        line = start.start_mark.line + 1
+    return path, line
 
 
 def duplicate_key(node: yaml.Node | None) -> yaml.Node | None:
@@ -62,20 +76,6 @@ def _plainly(message: str) -> str:
     """Pydantic's message without Python's names for what a YAML file holds."""
     message = re.sub(r"^Value error, | or instance of \w+", "", message)
     return message.replace("valid dictionary", "mapping").replace("valid tuple", "list")
-
-
-def _locate(node: yaml.Node | None, loc: Loc) -> tuple[list[int | str], int]:
-    """`loc` as far as the file goes and one key beyond it, which is missing there; and the line."""
-    path: list[int | str] = []
-    line = 1
-    for part in loc:
-        path.append(part)
-        found = _inner(node, part)
-        if found is None:
-            break
-        start, node = found
-        line = start.start_mark.line + 1
-    return path, line
 
 
 def _inner(node: yaml.Node | None, part: int | str) -> tuple[yaml.Node, yaml.Node] | None:

@@ -35,7 +35,11 @@ def test_a_member_gets_its_options_and_its_defaults():
         ("cut", {"bins": "3"}, "option 'bins' is '3': Input should be a valid integer"),
         ("cut", {"bins": True}, "option 'bins' is True: Input should be a valid integer"),
         ("cut", {"bins": None}, "option 'bins' is None: Input should be a valid integer"),
-        ("cut", {"side": "rihgt"}, "option 'side' is 'rihgt': Input should be 'left' or 'right'; did you mean 'right'?"),
+        (
+            "cut",
+            {"side": "rihgt"},
+            "option 'side' is 'rihgt': Input should be 'left' or 'right'; did you mean 'right'?",
+        ),
         ("cut", {"limit": -1.0}, "option 'limit' is -1.0: Input should be greater than 0"),
     ],
 )

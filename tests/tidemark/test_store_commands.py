@@ -100,7 +100,7 @@ def test_a_reference_that_cannot_be_added_is_one_line(
 def test_check_says_what_is_missing_until_it_is_there(tidemark: Tidemark, store: str, config: Path, ages: Path) -> None:
     before = tidemark("check", config, "--store", store)
     assert before.code == 1
-    assert before.err.splitlines()[0].startswith("monitor a: no data set and no file is named 'spring'; ")
+    assert f"{config}:" in before.err and "no data set and no file is named 'spring'; " in before.err.splitlines()[0]
     tidemark("reference", "add", "spring", ages, "--store", store)
     after = tidemark("check", config, "--store", store)
     assert (after.code, after.err) == (0, "")
