@@ -5,11 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from core.config import Config, DatasetConfig, DatasetReference, MonitorConfig, StepConfig, TimeWindows, model_key
+from core.config import Config, DatasetConfig, DatasetReference, MonitorConfig, TimeWindows, model_key
 from core.errors import ConfigError
 from core.options import nearest
 from core.records import ModelKey
-from detectors import SEQUENTIAL
+from detectors import DETECTORS, SEQUENTIAL
 from explainers import EXPLAINERS
 from pipelines.alarms.budget import allowances
 from pipelines.libraries import uninstalled
@@ -80,16 +80,8 @@ def _steps(monitor: MonitorConfig) -> Iterator[Problem]:
         try:
             module(step)
         except ConfigError as error:
-            yield Problem(("steps", number, _key_at_fault(step)), str(error))
-
-
-def _key_at_fault(step: StepConfig) -> str:
-    """Of one that cannot be made: its options, unless it could not without them either."""
-    try:
-        module(step.model_copy(update={"options": {}}))
-    except ConfigError:
-        return "use"
-    return "options"
+            key = "options" if step.use in DETECTORS or step.use in EXPLAINERS else "use"  # known by its name
+            yield Problem(("steps", number, key), str(error))
 
 
 def _budgets(monitor: MonitorConfig) -> Iterator[Problem]:

@@ -165,7 +165,7 @@ def test_the_other_interpreter_finds_tidemark_and_nothing_else_of_this_environme
 def test_check_names_what_is_near_without_any_library() -> None:
     def said(use: str, options: str = "{}") -> str:
         (line,) = mistakes(config(STEP.format(use=use, options=options)))
-        return line.partition("steps.0.")[2].partition(": ")[2]
+        return line.partition("steps.1.")[2].partition(": ")[2]
 
     assert said("alibi_detect.MMDrift").endswith("no detector 'MMDrift'; did you mean 'MMDDrift'?")
     assert said("alibi_detect").endswith("name one of its detectors, such as alibi_detect.KSDrift")
