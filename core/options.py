@@ -21,7 +21,8 @@ Member = TypeVar("Member")
 def build(what: str, registry: Mapping[str, type[Member]], name: str, options: Mapping[str, Any]) -> Member:
     """The member `name` of `registry` with `options`; `what` is the family's name in errors, such as 'detector'.
 
-    ConfigError names an unknown member or option and the nearest known one, and a value of the wrong type or range.
+    ConfigError names an unknown member or option and the nearest known one, a value of the wrong type or range, and an
+    option that is missing.
     """
     if name not in registry:
         raise ConfigError(f"unknown {what} '{name}'; {nearest(name, registry)}")
@@ -33,8 +34,16 @@ def build(what: str, registry: Mapping[str, type[Member]], name: str, options: M
         if key not in known:
             raise ConfigError(f"{what} '{name}' has no option '{key}'; {nearest(key, known)}")
         checked[key] = _checked(known[key], value, f"{what} '{name}': option '{key}'")
+    for key in _required(member):
+        if key not in checked:
+            raise ConfigError(f"{what} '{name}' needs the option '{key}'")
     built: Member = member(**checked)
     return built
+
+
+def _required(member: Any) -> list[str]:
+    absent = dataclasses.MISSING
+    return [f.name for f in dataclasses.fields(member) if f.default is absent and f.default_factory is absent]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

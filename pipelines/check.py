@@ -14,6 +14,7 @@ from explainers import EXPLAINERS
 from pipelines.alarms.budget import allowances
 from pipelines.libraries import uninstalled
 from pipelines.steps.modules import module
+from storage import retention
 from storage.engine import Engine
 from storage.lookup.predictions import models
 from storage.windows import datasets, references
@@ -35,9 +36,10 @@ def problems(config: Config, engine: Engine | None = None) -> list[str]:
 
 
 def mistakes(config: Config, engine: Engine | None = None) -> list[str]:
-    """Detectors, options and data sets that do not exist or cannot be used: the configuration has to be mended."""
+    """Tables, detectors, options and data sets that do not exist or cannot be used: the configuration has to be
+    mended."""
     added = references.stored(engine) if engine else []
-    return [
+    return retention.mistakes(config) + [
         f"{config.written.place('monitors', number, *problem.keys)}: {problem.said}"
         for number, monitor in enumerate(config.watched)
         for problem in (*_steps(monitor), *_reference(monitor, config, added))

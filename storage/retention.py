@@ -1,9 +1,10 @@
 """How long rows are kept: one TTL per table, set on the tables themselves and read back from them."""
 
 import re
-from collections.abc import Mapping
 
+from core.config import Config
 from core.errors import ConfigError
+from core.options import nearest
 from storage.engine import Engine
 from storage.profiles.grains import DAY, HOUR, KEPT_DAYS, MINUTE
 
@@ -26,26 +27,27 @@ TABLES = {
 _TTL = re.compile(r"\bTTL toDateTime\(\w+\) \+ toIntervalDay\((\d+)\)")
 
 
-def apply_retention(engine: Engine, days: Mapping[str, int]) -> None:
-    """Keep each table's rows for `days[table]` days, and those of tables not named for ever, but for KEPT_DAYS.
+def apply_retention(engine: Engine, config: Config) -> None:
+    """Keep each table's rows for as many days as `config` says, and those of tables not named for ever, but for
+    KEPT_DAYS.
 
-    Changes only what differs. ConfigError as `check`.
+    Changes only what differs. ConfigError for a table that has no retention.
     """
-    check(days)
+    if found := mistakes(config):
+        raise ConfigError("\n".join(found))
     current = retention(engine)
     for table, column in TABLES.items():
-        wanted = {**KEPT_DAYS, **days}.get(table, 0)
+        wanted = {**KEPT_DAYS, **config.retention}.get(table, 0)
         if wanted and wanted != current.get(table):
             engine.command(f"ALTER TABLE {table} MODIFY TTL toDateTime({column}) + INTERVAL {wanted:d} DAY")
         elif not wanted and table in current:
             engine.command(f"ALTER TABLE {table} REMOVE TTL")
 
 
-def check(days: Mapping[str, int]) -> None:
-    """ConfigError for a table that has no retention, or less than a day."""
-    for table, wanted in days.items():
-        if table not in TABLES or wanted < 1:
-            raise ConfigError(f"retention: {table}: {wanted}; wanted are whole days for any of {', '.join(TABLES)}")
+def mistakes(config: Config) -> list[str]:
+    """One line for each table that has no retention."""
+    wrong = {table: config.written.place("retention", table) for table in config.retention if table not in TABLES}
+    return [f"{at}: no table of this name is kept for a time; {nearest(table, TABLES)}" for table, at in wrong.items()]
 
 
 def retention(engine: Engine) -> dict[str, int]:

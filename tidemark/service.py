@@ -74,7 +74,7 @@ def prepare(engine: Engine, config: Config) -> None:
     """Tables up to date, kept for as long as the configuration says."""
     for name in migrate(engine):
         log.info("applied %s", name)
-    apply_retention(engine, config.retention)
+    apply_retention(engine, config)
 
 
 def check_monitors(engine: Engine, config: Config) -> None:

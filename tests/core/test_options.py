@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 import pytest
@@ -16,7 +16,13 @@ class Cut:
     kinds: ClassVar[int] = 1
 
 
-REGISTRY = {"cut": Cut, "press": Cut}
+@dataclass(frozen=True)
+class Press:
+    force: float
+    sides: tuple[str, ...] = field(default_factory=tuple)
+
+
+REGISTRY: dict[str, type[Cut | Press]] = {"cut": Cut, "press": Press}
 
 
 def test_a_member_gets_its_options_and_its_defaults():
@@ -40,6 +46,7 @@ def test_a_member_gets_its_options_and_its_defaults():
             {"side": "rihgt"},
             "option 'side' is 'rihgt': Input should be 'left' or 'right'; did you mean 'right'?",
         ),
+        ("press", {}, "tool 'press' needs the option 'force'"),
         ("cut", {"limit": -1.0}, "option 'limit' is -1.0: Input should be greater than 0"),
     ],
 )

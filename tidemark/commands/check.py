@@ -10,7 +10,7 @@ from core.config import Config, load
 from core.config.masking import read_key
 from core.errors import ConfigError, StoreError
 from pipelines.check import problems
-from storage import exists, open_engine, retention
+from storage import exists, open_engine
 
 
 def run(arguments: Namespace) -> int:
@@ -18,7 +18,6 @@ def run(arguments: Namespace) -> int:
     path = arguments.file or Path("tidemark.yaml")
     try:
         config = load(path)
-        retention.check(config.retention)
         read_key(config.masking)
         found = _problems(config, arguments.store)
     except ConfigError as error:

@@ -17,7 +17,7 @@ def run(arguments: Namespace) -> int:
     try:
         applied = migrate(engine)
         if arguments.config or Path("tidemark.yaml").exists():  # without one nobody has said how long to keep what
-            apply_retention(engine, config.retention)
+            apply_retention(engine, config)
         days = retention(engine)
     finally:
         engine.close()
