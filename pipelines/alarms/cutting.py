@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import cache
 
 from core.config import MonitorConfig, SeasonReference, TimeWindows, model_key
 from core.findings import RowSpan, Window
@@ -9,8 +10,12 @@ from core.times import duration_text
 from pipelines.alarms.history import MOST_BLOCKS, History, Stretch, anchored, blocks, season, seasons, spread
 from pipelines.windows.look import Side
 from storage.engine import Engine
+from storage.windows.cache import CachedReader, Reader
 from storage.windows.relations import Relation, of_window, of_windows
 from storage.windows.rows import Tumbling, row_spans
+
+# What one run remembers of the blocks: 200 of 12 merged fields are 10 MB.
+_MOST_BYTES = 64 * 2**20
 
 
 class Cuts:
@@ -66,10 +71,25 @@ class Cuts:
             found = [Window(span.first[0], span.last[0], span) for span in spans]
         return [self._side(monitor, of_window(model, found[n])) for n in spread(len(found))]
 
-    def _history(self, monitor: MonitorConfig, name: str, cut: Callable[[], Sequence[Stretch]]) -> History:
+    def _history(self, monitor: MonitorConfig, name: str, cut: Callable[[], list[Stretch]]) -> History:
         windows = monitor.window
         block = duration_text(windows.length) if isinstance(windows, TimeWindows) else f"{windows.rows} rows"
-        return History(name, block, cut)
+        return History(name, block, _once(cut))
+
+
+def _once(cut: Callable[[], list[Stretch]]) -> Callable[[], list[Stretch]]:
+    """Made when a step first asks; the other steps of its run find the places and what was read of them."""
+
+    @cache
+    def made() -> list[Stretch]:
+        readers: dict[Reader, Reader] = {}
+
+        def remembered(side: Side) -> Side:
+            return Side(side.relation, readers.setdefault(side.reader, CachedReader(side.reader, _MOST_BYTES)))
+
+        return [Stretch(remembered(whole), [remembered(block) for block in blocks]) for whole, blocks in cut()]
+
+    return made
 
 
 def _spacing(monitor: MonitorConfig) -> timedelta:

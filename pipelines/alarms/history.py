@@ -13,7 +13,8 @@ from pipelines.windows.look import Side
 # Blocks looked at, evenly over the reference: enough for 1 alarm in 100 windows to be told by rank.
 MOST_BLOCKS = 200
 
-# A sliding reference is cut anew each time it has moved by this part of its length.
+# A sliding reference is cut anew each time it has moved by this part of its length, in whole windows: the new blocks
+# then begin and end as the old ones do.
 _STEPS = 16
 
 _DAY = timedelta(days=1)
@@ -46,9 +47,10 @@ def no_history() -> History:
 
 def anchored(reference: Window, every: timedelta) -> Window:
     """The reference as it was when it was last cut: the same for all windows up to the next time."""
-    step = max((reference.end - reference.start) / _STEPS, every)
+    length = reference.end - reference.start
+    step = -(-length // (_STEPS * every)) * every if every else length / _STEPS
     end = EPOCH + (reference.end - EPOCH) // step * step
-    return Window(end - (reference.end - reference.start), end)
+    return Window(end - length, end)
 
 
 def blocks(whole: Window, length: timedelta) -> list[Window]:

@@ -21,6 +21,12 @@ def test_a_moving_reference_is_cut_anew_only_when_it_has_moved_by_a_sixteenth() 
         assert timedelta(0) <= end - anchored(Window(end - WEEK, end), timedelta(minutes=5)).end < WEEK / 16
 
 
+def test_blocks_of_the_next_cut_begin_as_those_of_the_one_before() -> None:
+    cuts = {anchored(Window(MONDAY + n * HOUR - WEEK, MONDAY + n * HOUR), HOUR) for n in range(168)}
+    assert 14 <= len(cuts) <= 17
+    assert all(not (block.end - MONDAY) % HOUR for whole in cuts for block in blocks(whole, HOUR))
+
+
 def test_blocks_do_not_overlap_and_lie_within_the_whole() -> None:
     found = blocks(Window(MONDAY, MONDAY + DAY + HOUR / 2), HOUR)
     assert len(found) == 24 and found[0].end == MONDAY + DAY + HOUR / 2

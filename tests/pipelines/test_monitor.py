@@ -1,10 +1,12 @@
 import os
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from stored_rows import NOON, store
 
@@ -17,7 +19,7 @@ from pipelines.monitor import Tools, run_monitor
 from pipelines.steps.modules import module
 from pipelines.windows.reference import References
 from pipelines.worker import Worker
-from storage.engine import Engine
+from storage.engine import Engine, Params
 from storage.findings import results
 from storage.findings.outcomes import Outcome, save
 from storage.findings.results import ResultFilter
@@ -225,6 +227,23 @@ def test_a_data_set_is_loaded_when_first_needed_and_again_when_it_changed(engine
     os.utime(file, (0, 0))
     assert references.find(monitor, HOUR, NOON) != first
     assert run(engine, plan).findings[0].score.fired
+
+
+def test_steps_of_a_run_read_the_blocks_of_the_reference_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for hour in range(30):
+        store(engine, {"x": numbers(0, 20, hour)}, NOON - timedelta(hours=29 - hour))
+    asked, arrow = Counter[int](), engine.arrow
+
+    def counted(sql: str, params: Params | None = None) -> pa.Table:
+        asked[len(steps)] += 1
+        return arrow(sql, params)
+
+    monkeypatch.setattr(engine, "arrow", counted)
+    parts = {"reference": "{window: 24h}\n    false_alarms: 1/week"}
+    for steps in ([KS], [KS, KS.replace("drift", "again"), "{name: area, use: wasserstein}"]):
+        found = run(engine, config(*steps, **parts)).findings
+        assert {f.calibration for f in found if f.kind != "schema"} == {"calibrated"}
+    assert 24 * 2 < asked[1] == asked[3]
 
 
 def test_the_run_says_what_it_was_made_of(engine: Engine) -> None:
