@@ -1,6 +1,7 @@
 """Shares of rows: how they differ by chance, and verdicts on them."""
 
 import math
+from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
@@ -84,18 +85,41 @@ class Table(NamedTuple):
         """Threshold, p-value and deviation of a `difference` of the shares, the window's less the reference's.
 
         Two-sided as Fisher's test, the threshold then being that of the side that the difference is on, or of a `rise`.
-        Between the differences that are possible it is halfway, so that rounding does not matter.
+        Between the differences that are possible it is halfway, so that rounding does not matter. Where both sides
+        hold too few rows of the kind for any dealing to fire, it is what the window would need beside this reference.
         """
         firsts = self._possible()
         p_values = self._p_values(firsts, rise)
         step = 1 / self.m + 1 / self.n
         differences = firsts * step - self.both / self.n
         at = int(np.clip(math.floor((difference - differences[0]) / step + 0.5), 0, len(firsts) - 1))
-        side = differences >= 0 if rise or difference >= 0 else differences <= 0
-        below = np.abs(differences[side & (p_values < alpha)])
-        threshold = float(below.min(initial=max(float(np.abs(differences).max()), 1.0) + step)) - step / 2
+        up = rise or difference > 0 or (difference == 0 and self.both < self.n + self.m)
+        fires = np.abs(differences[(differences >= 0 if up else differences <= 0) & (p_values < alpha)])
+        first = int(firsts[at])
+        threshold = float(fires.min()) - step / 2 if len(fires) else self._needed(first, alpha, up, rise)
         share = self.both / (self.n + self.m)
         return threshold, float(p_values[at]), math.sqrt(share * (1 - share) * step)
+
+    def _needed(self, first: int, alpha: float, up: bool, rise: bool) -> float:
+        """Halfway to the difference that would fire if the window had more of the kind than `first`, or fewer."""
+        known = self.both - first
+        counts = range(first, self.m + 1) if up else range(first, -1, -1)
+
+        def fires(count: int) -> bool:
+            return self._replace(both=known + count).p_value(count, rise) < alpha
+
+        width = 1
+        while width < len(counts) and not fires(counts[width]):
+            width *= 2
+        found = bisect_left(counts[: width + 1], True, key=fires)
+        if found == len(counts):
+            return 1 + (1 / self.m + 1 / self.n) / 2
+        return abs(counts[found] / self.m - known / self.n) - 0.5 / self.m
+
+    def p_value(self, first: int, rise: bool = False) -> float:
+        """With `first` of the kind among the window's rows."""
+        firsts = self._possible()
+        return float(self._p_values(firsts, rise)[first - int(firsts[0])])
 
     def _possible(self) -> Floats:
         """How many of the window's rows may be of the kind, but for what no float holds the probability of."""

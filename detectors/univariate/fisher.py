@@ -37,7 +37,8 @@ class Fisher:
             return undecided
         counts = by_value(reference, window)
         if len(counts.reference) > 2:
-            return Score(None, None, reason=f"{len(counts.reference)} categories, missing among them; this is for two")
+            among = ", missing among them" if reference.missing + window.missing else ""
+            return Score(None, None, reason=f"{len(counts.reference)} categories{among}; this is for two")
         threshold, p_value, deviation = _table(counts).judge(_signed(counts), alpha)
         shown = detectable(
             reference, window, lambda r, w: _difference(by_value(r, w)), of_distance(threshold, deviation)

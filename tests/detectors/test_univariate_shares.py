@@ -172,3 +172,23 @@ def test_one_row_that_weighs_as_much_as_all_others_is_decided_like_any(alpha):
     assert not make("energy_distance").compare(few, heavy, alpha).fired
     texts = Distribution(np.array(["0.0", "1.0"], dtype=object), weights, 0.0, rows, np.array([1.92193e05, 1.0]))
     assert not make("unseen_categories").compare(Distribution.of_categories(["0.0"], [2]), texts, alpha).fired
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "before", "alpha"), [(10_080, 60, 0, 2.5e-5), (500, 3000, 1, 1e-4), (90, 40, 90, 0.01)]
+)
+def test_where_nothing_has_changed_the_threshold_is_what_the_window_would_need(n, m, before, alpha):
+    def found(gone):
+        sides = (of(["a"], [rows - missing], missing=missing) for rows, missing in ((n, before), (m, gone)))
+        return make("missing_rate").compare(*sides, alpha)
+
+    as_before, counts = found(before * m // n), range(m, -1, -1) if before == n else range(m + 1)
+    first = next(k for k in counts if stats.fisher_exact([[n - before, before], [m - k, k]]).pvalue < alpha)
+    assert as_before.threshold == pytest.approx(abs(first / m - before / n) - 0.5 / m)
+    assert not as_before.fired and "too few" not in as_before.reason
+    assert found(first).fired and not found(first - 1 if before < n else first + 1).fired
+
+
+def test_a_window_too_small_for_any_share_says_so():
+    found = make("missing_rate").compare(of(["a"], [20]), of(["a"], [3]), 1e-6)
+    assert found.threshold > 1 and "too few rows for any score to fire" in found.reason
