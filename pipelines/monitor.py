@@ -88,7 +88,9 @@ def run_monitor(tools: Tools, monitor: MonitorConfig, window: Window, reference:
     subject = Subject(_run_id(monitor, window, reference, contracts), monitor, model, window, contracts)
     if reference:
         tags = [segment.removeprefix("tags.") for segment in monitor.segments]
-        look = Look(tools.engine, Sides(tools.window(monitor, window), reference.side), tags, tools.most_cells)
+        expected = contracts if reference.history.lacks else None
+        sides = Sides(tools.window(monitor, window), reference.side, expected)
+        look = Look(tools.engine, sides, tags, tools.most_cells)
         place = Place(rows=look.window_rows, reference_rows=look.reference_rows)
         results = _undecided(subject, place) or _run_steps(tools, subject, _Looked(look, reference.history))
     else:

@@ -20,7 +20,7 @@ from pipelines.steps.verdict import excess
 from pipelines.windows.look import Fields, Pair, Side
 from pipelines.worker import Worker
 from storage.findings.states import Remembered, Step
-from storage.windows.distributions import Field, Part
+from storage.windows.distributions import Field, Part, Totals
 
 BUDGET = 100  # windows to one alarm
 
@@ -51,8 +51,10 @@ def part(columns: Columns, kind: Kind) -> Part:
 class _Given:
     """A reader of what is in memory: the relation is the part itself."""
 
-    def totals(self, relation: Any, segment: str) -> Any:
-        return []
+    def totals(self, relation: Part, segment: str) -> list[Totals]:
+        column = next(iter(relation.fields.values()))
+        weights = column.total, column.total**2 / column.effective_rows
+        return [Totals("", "", relation.rows, (), column.squares is not None, weights, weights)]
 
     def parts(self, relation: Any, totals: Any, segment: str, only: Any) -> list[Part]:
         return [relation]

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from detectors import FieldDetector
 from pipelines.alarms.calibration import FEWEST_BLOCKS, Calibration, Shape, Tail, calibrate, shape, tail
 from pipelines.alarms.history import History, Stretch
-from pipelines.windows.look import THREADS, Look, Side
-from storage.windows.distributions import Field, Part
+from pipelines.windows.look import THREADS, Look, Side, absent, completed
+from storage.windows.distributions import Field, Part, Totals
 
 # Comparisons of one calibration: about ten seconds of them. More fields have fewer blocks, down to the fewest.
 _MOST_COMPARISONS = 20_000
@@ -68,19 +68,23 @@ def _pairs(stretch: Stretch, look: Look, detector: FieldDetector) -> Iterator[tu
     """Number of the block, and its fields beside those of the whole; some of the fields at a time."""
     for only in look.chunks:
         for tag in look.segments:
-            wholes = {part.segment: part for part in _parts(stretch.whole, tag, only)}
+            wholes = {part.segment: part for part, _ in _parts(stretch.whole, tag, only)}
             for at, block in enumerate(stretch.blocks):
                 yield (
                     at,
                     [
                         (Key(part.segment, field), wholes[part.segment], part)
-                        for part in _parts(block, tag, only)
-                        if part.segment in wholes
+                        for found, of in _parts(block, tag, only)
+                        if found.segment in wholes
+                        for part in [completed(found, of, absent(found.fields, wholes[found.segment].fields))]
                         for field in sorted(part.fields.keys() & wholes[part.segment].fields.keys())
                         if field.kind in detector.kinds
                     ],
                 )
 
 
-def _parts(side: Side, tag: str, only: Sequence[str] | None) -> list[Part]:
-    return side.reader.parts(side.relation, side.reader.totals(side.relation, tag), tag, only)
+def _parts(side: Side, tag: str, only: Sequence[str] | None) -> Iterator[tuple[Part, Totals]]:
+    totals = side.reader.totals(side.relation, tag)
+    by_key = {(of.version, of.segment): of for of in totals}
+    for part in side.reader.parts(side.relation, totals, tag, only):
+        yield part, by_key[part.version, part.segment]

@@ -19,7 +19,8 @@ from storage.windows.distributions import Field, Part
 
 def compare_fields(task: Task, detector: FieldDetector) -> StepResult:
     """Every field of the detector's kinds in every version and segment; alpha is shared out over all of them."""
-    tested = sum(len(_tested(detector, found.window, found.reference or set())) for found in task.look.fields())
+    looked_at = task.look.fields()
+    tested = sum(len(_tested(detector, found.window | found.gone, found.reference or set())) for found in looked_at)
     bar = _bar(task, detector, max(1, tested))
     findings: list[Finding] = []
     with ThreadPoolExecutor(THREADS) as threads:

@@ -1,7 +1,8 @@
 """A window beside its reference: what every step of a run looks at."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from storage.engine import Engine
@@ -23,8 +24,12 @@ class Side(NamedTuple):
 
 
 class Sides(NamedTuple):
+    """`expected`: names of fields that a window should hold where the reference does, None = all. A data set may have
+    columns that no prediction ever has."""
+
     window: Side
     reference: Side
+    expected: Collection[str] | None = ()
 
 
 class Pair(NamedTuple):
@@ -35,13 +40,17 @@ class Pair(NamedTuple):
 
 
 class Fields(NamedTuple):
-    """What one version and segment of the window holds in its `rows`, and what that segment of the reference holds."""
+    """What one version and segment of the window holds in its `rows`, and what that segment of the reference holds.
+
+    `gone`: what is expected and no row of the window has, under any kind.
+    """
 
     version: str
     segment: str
     rows: int
     window: set[Field]
     reference: set[Field] | None
+    gone: Set[Field] = frozenset()
 
 
 class Look:
@@ -55,7 +64,7 @@ class Look:
 
         `segments` begins with '', the whole; `chunks` are the names of fields that are read at once, None = all.
         """
-        self.engine, (self.window, self.reference) = engine, sides
+        self.engine, (self.window, self.reference, self._expected) = engine, sides
         self.segments, self._most_cells = ("", *segments), most_cells
         self._totals = {segment: self._count(segment) for segment in self.segments}
         self.chunks = self._plan()
@@ -75,7 +84,7 @@ class Look:
         return sorted(part.version for part in self._totals[""][0])
 
     def pairs(self) -> Iterator[list[Pair]]:
-        """All pairs, some of the fields at a time."""
+        """All pairs, some of the fields at a time. A field that is gone is missing in each row of the window."""
         for only in self.chunks:
             pairs = self._kept or [p for segment in self.segments for p in self._read(segment, only)]
             if len(self.chunks) == 1:
@@ -86,14 +95,29 @@ class Look:
         """Which fields each pair has."""
         if len(self.chunks) == 1:
             (pairs,) = self.pairs()
-            return [Fields(w.version, w.segment, w.rows, set(w.fields), set(r.fields) if r else None) for w, r in pairs]
+            return [self._fields(w, _held(w), set(r.fields) if r else None) for w, r in pairs]
         return [found for segment in self.segments for found in self._list(segment)]
 
     def _read(self, segment: str, only: Sequence[str] | None) -> list[Pair]:
         totals = self._totals[segment]
         window, reference = self._both(lambda side, at: side.reader.parts(side.relation, totals[at], segment, only))
         by_segment = {part.segment: part for part in reference}
-        return [Pair(part, by_segment.get(part.segment)) for part in window]
+        by_key = {(of.version, of.segment): of for of in totals[0]}
+        return [
+            Pair(self._completed(part, by_key[part.version, part.segment], found), found)
+            for part in window
+            for found in [by_segment.get(part.segment)]
+        ]
+
+    def _completed(self, part: Part, of: Totals, reference: Part | None) -> Part:
+        gone = self._gone(part.fields.keys(), reference.fields.keys() if reference else ())
+        return completed(part, of, gone)
+
+    def _gone(self, window: Collection[Field], reference: Collection[Field]) -> set[Field]:
+        return {f for f in absent(window, reference) if self._expected is None or f.name in self._expected}
+
+    def _fields(self, of: Part | Totals, window: set[Field], reference: set[Field] | None) -> Fields:
+        return Fields(of.version, of.segment, of.rows, window, reference, self._gone(window, reference or ()))
 
     def _count(self, segment: str) -> tuple[list[Totals], list[Totals]]:
         return self._both(lambda side, _: side.reader.totals(side.relation, segment))
@@ -102,7 +126,7 @@ class Look:
         window, reference = self._both(lambda side, _: side.reader.listing(side.relation, segment))
         by_segment = {key: fields for (_, key), fields in reference.items()}
         return [
-            Fields(w.version, w.segment, w.rows, window.get((w.version, w.segment), set()), by_segment.get(w.segment))
+            self._fields(w, window.get((w.version, w.segment), set()), by_segment.get(w.segment))
             for w in self._totals[segment][0]
         ]
 
@@ -121,6 +145,22 @@ class Look:
         with ThreadPoolExecutor(1) as other:
             reference = other.submit(read, self.reference, 1)
             return read(self.window, 0), reference.result()
+
+
+def absent(window: Collection[Field], reference: Collection[Field]) -> set[Field]:
+    """What the reference has and the window has under no kind."""
+    names = {field.name for field in window}
+    return {field for field in reference if field.name not in names}
+
+
+def completed(part: Part, of: Totals, fields: Iterable[Field]) -> Part:
+    """With `fields`, which no row of it has, as missing."""
+    gone = {field: nothing for field in fields if (nothing := of.of_none(field.kind))}
+    return replace(part, fields={**part.fields, **gone}) if gone else part
+
+
+def _held(part: Part) -> set[Field]:
+    return {field for field, found in part.fields.items() if len(found.values)}
 
 
 def _all(fields: Fields) -> set[Field]:

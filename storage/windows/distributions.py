@@ -50,6 +50,13 @@ class Totals:
     weights: tuple[float, float]
     ok_weights: tuple[float, float]
 
+    def of_none(self, kind: Kind) -> Distribution | None:
+        """A field that no row has: missing in each ok one, since others have no outputs; None when there is no such."""
+        total, all_squares = self.ok_weights
+        values = np.empty(0, dtype=object if kind == "cat" else np.float64)
+        squares = np.empty(0) if self.weighted else None
+        return Distribution(values, np.empty(0), total, total * total / all_squares, squares) if total else None
+
 
 def totals(engine: Engine, relation: Relation, segment: str = "") -> list[Totals]:
     """Rows and weights by version and, when `segment` names a tag, by its values; the largest 20 of them."""
