@@ -5,19 +5,28 @@ Nothing of it is kept: no results, runs, gauges or alarms. A reference that the 
 by the hash of its content, as a live monitor would.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from core.config import Config, MonitorConfig, RowsReference, RowWindows, TimeWindows, model_key
+from core.config import (
+    Config,
+    MonitorConfig,
+    RowsReference,
+    RowWindows,
+    SeasonReference,
+    TimeWindows,
+    WindowReference,
+    model_key,
+)
 from core.errors import StepFailed
-from core.findings import Finding, Window
+from core.findings import Window
 from core.options import nearest
 from core.protocols import Predict
 from core.records import ModelKey
 from core.times import duration_text, rfc3339
 from explainers import EXPLAINERS
+from pipelines.backtested import Backtested, Tally
 from pipelines.libraries import worker_python
 from pipelines.monitor import Tools, run_monitor
 from pipelines.windows.basis import KeptBasis
@@ -28,43 +37,10 @@ from pipelines.worker import Worker
 from storage.engine import Engine
 from storage.findings import runs
 from storage.findings.outcomes import Outcome
-from storage.findings.past import Extent, came, extent
+from storage.findings.past import Extent, came, extent, rows_of_runs
 from storage.findings.states import StatesInMemory, StoredStates
+from storage.retention import retention
 from storage.windows import references
-
-MONTH = timedelta(days=30)  # as of `false_alarms: 1/month`
-REASONS = 3  # that are told one by one
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """A monitor went from no field fired to any; `finding` explains it best."""
-
-    time: datetime
-    finding: Finding
-    fired: int
-
-
-@dataclass(frozen=True)
-class Backtested:
-    """What one monitor would have done in `windows` windows over `length`; `notes` say what else is to be known.
-
-    `failed` windows had a step that failed, `undecided` ones nothing to decide: no rows, or no reference yet.
-    """
-
-    monitor: MonitorConfig
-    windows: int = 0
-    failed: int = 0
-    undecided: int = 0
-    length: timedelta = timedelta(0)
-    alarms: tuple[Alarm, ...] = ()
-    worst_field: str = ""
-    notes: tuple[str, ...] = ()
-
-    @property
-    def alarms_per_month(self) -> float | None:
-        """None when nothing was run."""
-        return len(self.alarms) * (MONTH / self.length) if self.length else None
 
 
 class Backtest:
@@ -92,11 +68,12 @@ class Backtest:
         watched, held = _without_explainers(monitor), extent(self._engine, model_key(monitor.model))
         if held is None:
             return Backtested(monitor, notes=(self._unknown(monitor),))
-        tally = _Tally()
+        tally = Tally(rows_of_runs(self._engine, monitor.name, model_key(monitor.model)))
         for outcome in self.outcomes(watched, stretch, held):
             told(outcome.run.window)
             tally.add(outcome, counts=outcome.run.window.end > stretch.start)
-        return tally.result(monitor, _note(monitor, held, tally.windows))
+        notes = _note(monitor, held, tally.windows), self._deleted(monitor, stretch, held)
+        return tally.result(monitor, notes)
 
     def outcomes(self, monitor: MonitorConfig, stretch: Window, held: Extent) -> Iterator[Outcome]:
         """What each window would have left behind, the one before the stretch first: it says whether the first fires
@@ -116,68 +93,40 @@ class Backtest:
 
     def _ready(self, model: ModelKey, rows: int, reference: Reference) -> datetime:
         """When the last of the first rows had come; of those that are gone, what is kept with them says."""
-        span = first_rows(self._engine, model, rows, self._now)
-        if span and (at := came(self._engine, model, span)):
-            return at + ROW_SETTLE
         name, _, hash = reference.name.rpartition("@")
         kept = next(v for v in references.versions(self._engine) if (v.name, v.hash) == (name, hash))
-        return datetime.fromisoformat(kept.origin.rpartition(" to ")[2]) + ROW_SETTLE
+        span = first_rows(self._engine, model, rows, self._now)
+        if span and references.origin(model, Window(span.first[0], span.last[0])) == kept.origin:
+            at = came(self._engine, model, span)
+        else:
+            at = datetime.fromisoformat(kept.origin.rpartition(" to ")[2])
+        return at + ROW_SETTLE
+
+    def _deleted(self, monitor: MonitorConfig, stretch: Window, held: Extent) -> str:
+        """Whether windows or references reach back to where rows are gone, or may be."""
+        start, first = stretch.start - _reach(monitor), rfc3339(held.first)
+        if start < held.first and held.since < held.first:
+            return f"rows of before {first} have been deleted: what reaches further back has only what profiles keep"
+        days = retention(self._engine).get("predictions")
+        if days and start < self._now - timedelta(days=days) and held.since <= held.first:
+            return (
+                f"predictions are kept for {days} days, and the first one stored is of {first}: older ones may be gone"
+            )
+        return ""
 
     def _unknown(self, monitor: MonitorConfig) -> str:
         known = ["/".join(key) if key.namespace != "default" else key.model for key in runs.models(self._engine)]
         return f"no predictions of the model '{monitor.model}' are stored; {nearest(monitor.model, known)}"
 
 
-class _Tally:
-    """Counts windows in their order."""
-
-    def __init__(self) -> None:
-        self.windows = 0
-        self._failed, self._undecided = Counter[str](), Counter[str]()  # by reason
-        self._span: Window | None = None
-        self._firing = False
-        self._alarms: list[Alarm] = []
-        self._fields: Counter[str] = Counter()
-
-    def add(self, outcome: Outcome, counts: bool) -> None:
-        """Without `counts` only whether it fires is remembered."""
-        fired = [finding for finding in outcome.findings if finding.score.fired]
-        if counts:
-            self._count(outcome, fired)
-        self._firing = bool(fired)
-
-    def _count(self, outcome: Outcome, fired: Sequence[Finding]) -> None:
-        window = outcome.run.window
-        self.windows += 1
-        if outcome.run.status == "failed":
-            self._failed[outcome.run.reason] += 1
-        if outcome.findings and all(finding.score.score is None for finding in outcome.findings):
-            self._undecided[outcome.findings[0].score.reason] += 1
-        self._fields.update(finding.field for finding in fired if finding.field)
-        self._span = Window(min(self._span.start, window.start) if self._span else window.start, window.end)
-        if fired and not self._firing:
-            self._alarms.append(Alarm(window.end, min(fired, key=_explains), len(fired)))
-
-    def result(self, monitor: MonitorConfig, note: str) -> Backtested:
-        length = self._span.end - self._span.start if self._span else timedelta(0)
-        worst = next((field for field, _ in self._fields.most_common(1)), "")
-        counts = self.windows, self._failed.total(), self._undecided.total()
-        said = [*_counted("failed", self._failed), *_counted("could not be decided", self._undecided)]
-        return Backtested(monitor, *counts, length, tuple(self._alarms), worst, (*said, *([note] if note else [])))
-
-
-def _counted(what: str, reasons: Counter[str]) -> list[str]:
-    """A line for each reason, the most frequent ones first; how many windows have any of the others."""
-    told = reasons.most_common(REASONS)
-    lines = [f"{count} of the windows {what}: {reason}" for reason, count in told]
-    others = reasons.total() - sum(count for _, count in told)
-    return [*lines, *([f"{others} more of the windows {what}, for other reasons"] if others else [])]
-
-
-def _explains(finding: Finding) -> tuple[float, float]:
-    """By rank where there is one, then by how many times its threshold the score is."""
-    score, threshold = finding.score.score or 0.0, finding.score.threshold or 0.0
-    return finding.rank or float("inf"), -score / threshold if threshold else -score
+def _reach(monitor: MonitorConfig) -> timedelta:
+    """How far back before its window a reference begins that moves with it."""
+    match monitor.reference:
+        case WindowReference(window=length, offset=offset):
+            return length + offset
+        case SeasonReference(over=over):
+            return over
+    return timedelta(0)
 
 
 def _without_explainers(monitor: MonitorConfig) -> MonitorConfig:

@@ -14,7 +14,7 @@ from storage.profiles.cover import days_ago
 from storage.profiles.grains import KEPT_DAYS, MINUTE
 from storage.profiles.profiler import Profiler
 from storage.profiles.reader import ProfileReader
-from storage.windows.cache import DirectReader, Reader
+from storage.windows.cache import CachedReader, DirectReader, Reader
 from storage.windows.relations import Relation, of_window
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,8 @@ class Basis:
         kept = {**KEPT_DAYS, **config.retention}
         self.profiler = Profiler(engine, _tags(config), kept)
         self._engine, self._clock = engine, clock
-        self._rows = DirectReader(engine)
-        self._merged = ProfileReader(engine, lambda: days_ago(clock(), kept))
+        self._rows: Reader = DirectReader(engine)
+        self._merged: Reader = ProfileReader(engine, lambda: days_ago(clock(), kept))
 
     def reader(self, monitor: MonitorConfig, relation: Relation) -> Reader:
         """Rows too, while the states of a window cannot all be made yet: a back-fill may take its time."""
@@ -62,17 +62,24 @@ class Basis:
 
 
 class KeptBasis(Basis):
-    """Merges the states that are there and makes none: states made anew would have live windows run again."""
+    """Merges the states that are there and makes none: states made anew would have live windows run again.
+
+    What was read is remembered: the blocks of one reference are mostly those of the next.
+    """
+
+    def __init__(self, engine: Engine, config: Config, clock: Callable[[], datetime]) -> None:
+        super().__init__(engine, config, clock)
+        self._rows, self._merged = CachedReader(self._rows), CachedReader(self._merged)
 
     def up_to_date(self, relation: Relation) -> bool:
-        """Whether the states hold as many rows as are stored."""
+        """Whether the states hold all rows that are stored; they hold more where rows have been deleted since."""
         if relation.stretch is None:
             return False
         merged, rows = (
             {totals.version: totals.rows for totals in reader.totals(relation, "")}
             for reader in (self._merged, self._rows)
         )
-        return merged == rows
+        return all(merged.get(version, 0) >= count for version, count in rows.items())
 
 
 def _tags(config: Config) -> Mapping[ModelKey, tuple[str, ...]]:

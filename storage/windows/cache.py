@@ -51,6 +51,7 @@ class CachedReader:
         self._reader, self._most_bytes = reader, most_bytes
         self._totals: dict[tuple[object, ...], list[Totals]] = {}
         self._parts: OrderedDict[tuple[object, ...], list[Part]] = OrderedDict()
+        self._bytes = 0
         self._lock = Lock()
 
     def totals(self, relation: Relation, segment: str) -> list[Totals]:
@@ -67,6 +68,7 @@ class CachedReader:
         with self._lock:
             if key not in self._parts:
                 self._parts[key] = self._reader.parts(relation, totals, segment, only)
+                self._bytes += _bytes(self._parts[key])
                 self._forget()
             self._parts.move_to_end(key)
             return self._parts[key]
@@ -75,8 +77,9 @@ class CachedReader:
         return self._reader.listing(relation, segment)
 
     def _forget(self) -> None:
-        while len(self._parts) > 1 and sum(map(_bytes, self._parts.values())) > self._most_bytes:
-            self._parts.popitem(last=False)
+        while len(self._parts) > 1 and self._bytes > self._most_bytes:
+            _, parts = self._parts.popitem(last=False)
+            self._bytes -= _bytes(parts)
 
 
 def _key(relation: Relation) -> tuple[object, ...]:

@@ -1,26 +1,21 @@
 """A backtest finds what live monitors found, and leaves nothing behind."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from replayed import backtested, of_live, replay
 from stored_rows import NOON, store
 
 from core.config import Config, parse
 from core.findings import Window
 from core.metrics import Metrics
-from core.records import ModelKey
-from pipelines.backtest import Backtest, Backtested
+from pipelines.backtested import Backtested
 from pipelines.runner import Runner
 from storage.engine import Engine
-from storage.findings.past import extent
 
-NAMED = ("monitor", "step", "version", "segment", "field", "window_rows")
-BESIDE = ("basis", "alpha", "calibration", "rank")
 REFERENCES = ("references", "reference_versions")
 MINUTE = timedelta(minutes=1)
 LIVE = """
@@ -94,11 +89,6 @@ def live(engine: Engine, config: Config) -> tuple[datetime, dict[str, float]]:
     return now, {n: value("tidemark_alarms_total", {**labels, "monitor": n}) or 0.0 for n in names}
 
 
-def backtested(engine: Engine, config: Config, stretch: Window, now: datetime) -> dict[str, Backtested]:
-    with closing(Backtest(engine, config, now)) as backtest:
-        return {m.name: backtest.run(m, stretch, lambda window: None) for m in config.watched}
-
-
 def left_behind(engine: Engine) -> list[Any]:
     tables = ("results", "runs", "scores", "explanations", "monitors", "profiles_minute", "profiles_hour", *REFERENCES)
     return [engine.rows(f"SELECT '{t}' AS name, count() AS rows, sum(cityHash64(*)) AS hash FROM {t}") for t in tables]
@@ -109,37 +99,17 @@ def test_over_a_stretch_that_was_monitored_it_gives_the_same_alarms_windows_and_
 ) -> None:
     now, alarms = live(engine, config)
     before = left_behind(engine)
-    found = backtested(engine, config, Window(NOON, now), now)
+    found, findings = replay(engine, config, Window(NOON, now), now)
     assert {name: len(one.alarms) for name, one in found.items()} == alarms
     assert alarms["timed"] >= 2 and alarms["sliding"] >= 1 and alarms["rows"] >= 2 and alarms["against"] >= 2
-    columns = ", ".join((*NAMED, *BESIDE, "window_start", "window_end", "score", "threshold", "fired"))
-    stored = engine.rows(f"SELECT {columns} FROM results FINAL WHERE step != 'why'")
+    stored = engine.rows("SELECT basis, calibration FROM results FINAL WHERE step != 'why'")
     assert {row["basis"] for row in stored} == {"rows", "profiles"}
     assert {row["calibration"] for row in stored} == {"", "calibrated", "uncalibrated"}
-    assert sorted(map(shown, rows_of(engine, config, now))) == sorted(shown(row.values()) for row in stored)
+    assert findings == of_live(engine, "step != 'why'")
     ran = {row["monitor"]: row["n"] for row in engine.rows("SELECT monitor, count() AS n FROM runs FINAL GROUP BY 1")}
     assert {name: one.windows for name, one in found.items()} == ran
     assert left_behind(engine) == before
     _a_later_part(engine, config, found, now)
-
-
-def shown(values: Iterable[Any]) -> str:
-    return str([value.timestamp() if isinstance(value, datetime) else value for value in values])
-
-
-def rows_of(engine: Engine, config: Config, now: datetime) -> Iterator[list[Any]]:
-    """Every finding of a backtest, as the table `results` has it."""
-    held = extent(engine, ModelKey("default", "m"))
-    assert held
-    with closing(Backtest(engine, config, now)) as backtest:
-        for monitor in config.watched:
-            steps = tuple(step for step in monitor.steps if step.use != "shapley")
-            watched = monitor.model_copy(update={"steps": steps})
-            for outcome in backtest.outcomes(watched, Window(NOON, now), held):
-                for f in (f for f in outcome.findings if f.window.end > NOON):
-                    same = [getattr(f, name) for name in (*NAMED, *BESIDE)]
-                    window, score = f.window, f.score
-                    yield [*same, window.start, window.end, score.score, score.threshold, int(score.fired)]
 
 
 def _a_later_part(engine: Engine, config: Config, whole: dict[str, Backtested], now: datetime) -> None:
@@ -249,28 +219,20 @@ def monitored(engine: Engine, config: Config, hours: int) -> datetime:
     return now
 
 
-def newest(engine: Engine) -> list[str]:
-    """The newest revision of every result."""
-    columns = ", ".join((*NAMED, *BESIDE, "window_start", "window_end", "score", "threshold", "fired"))
-    key = "monitor, step, version, segment, field, window_start, window_end"
-    rows = engine.rows(f"SELECT {columns} FROM results FINAL ORDER BY revision DESC LIMIT 1 BY {key}")
-    return sorted(shown(row.values()) for row in rows)
-
-
 def test_seasons_and_whole_rows_are_gone_through_as_live(engine: Engine) -> None:
     config = parse(DAYS)
     now = monitored(engine, config, 2)
     fired = engine.rows("SELECT DISTINCT monitor, calibration FROM results FINAL WHERE fired ORDER BY monitor")
     calibrated = [("counted", ""), ("seasonal", "calibrated"), ("whole", "calibrated")]
     assert [(row["monitor"], row["calibration"]) for row in fired] == calibrated
-    assert sorted(map(shown, rows_of(engine, config, now))) == newest(engine)
+    assert replay(engine, config, Window(NOON, now), now)[1] == of_live(engine)
 
 
 def test_a_window_that_ran_again_for_late_rows_is_gone_through_as_it_was_last(engine: Engine) -> None:
     config = parse(LATE)
     now = monitored(engine, config, 5)
     assert engine.rows("SELECT max(revision) AS newest FROM results") == [{"newest": 1}]
-    assert sorted(map(shown, rows_of(engine, config, now))) == newest(engine)
+    assert replay(engine, config, Window(NOON, now), now)[1] == of_live(engine)
 
 
 def test_each_reason_for_windows_without_a_verdict_is_told_with_how_many_there_are(engine: Engine) -> None:

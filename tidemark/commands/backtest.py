@@ -13,7 +13,8 @@ from core.config import Config, load
 from core.errors import ConfigError
 from core.findings import Window
 from core.times import rfc3339
-from pipelines.backtest import Alarm, Backtest, Backtested
+from pipelines.backtest import Backtest
+from pipelines.backtested import Alarm, Backtested
 from pipelines.check import mistakes
 from storage import exists, open_engine
 from storage.engine import Engine
