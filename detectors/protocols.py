@@ -49,6 +49,13 @@ class ContractDetector(FieldDetector, Protocol):
         """
 
 
+@runtime_checkable
+class MissingDetector(FieldDetector, Protocol):
+    """A FieldDetector of what is missing: it is given the fields, too, that no row of the window has."""
+
+    of_missing: ClassVar[bool]
+
+
 @dataclass(frozen=True)
 class RowScores:
     """`scores` of the window's rows, shape (rows,): a row above `threshold` is an outlier. `verdict`: the window's.

@@ -14,7 +14,8 @@ from ._verdicts import Judged, remark, undecidable
 class MissingRate:
     """|share of the window's rows without a value - the reference's share|, 0..1.
 
-    p-value: Fisher's exact test of the rows with and without a value.
+    p-value: Fisher's exact test of the rows with and without a value. A field that no row of the window has is compared
+    too.
     Effect: the window's share less the reference's.
 
     >>> reference = Distribution.of_categories(["de", "fr"], [500, 500])
@@ -25,6 +26,7 @@ class MissingRate:
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({"num", "cat"})
     heavy: ClassVar[bool] = False
+    of_missing: ClassVar[bool] = True
 
     def compare(self, reference: Distribution, window: Distribution, alpha: float) -> Score:
         if undecided := undecidable(reference, window, self.kinds):

@@ -4,10 +4,10 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from detectors import FieldDetector
+from detectors import FieldDetector, MissingDetector
 from pipelines.alarms.calibration import FEWEST_BLOCKS, Calibration, Shape, Tail, calibrate, shape, tail
 from pipelines.alarms.history import History, Stretch
-from pipelines.windows.look import THREADS, Look, Side, absent, completed
+from pipelines.windows.look import THREADS, Look, Side, absent, completed, of_none
 from storage.windows.distributions import Field, Part, Totals
 
 # Comparisons of one calibration: about ten seconds of them. More fields have fewer blocks, down to the fewest.
@@ -76,11 +76,18 @@ def _pairs(stretch: Stretch, look: Look, detector: FieldDetector) -> Iterator[tu
                         (Key(part.segment, field), wholes[part.segment], part)
                         for found, of in _parts(block, tag, only)
                         if found.segment in wholes
-                        for part in [completed(found, of, absent(found.fields, wholes[found.segment].fields))]
+                        for part in [_compared(detector, found, of, wholes[found.segment])]
                         for field in sorted(part.fields.keys() & wholes[part.segment].fields.keys())
                         if field.kind in detector.kinds
                     ],
                 )
+
+
+def _compared(detector: FieldDetector, block: Part, of: Totals, whole: Part) -> Part:
+    """As a window is that has the block's rows."""
+    if not isinstance(detector, MissingDetector):
+        return block
+    return completed(block, of_none(of, absent(block.fields, whole.fields)))
 
 
 def _parts(side: Side, tag: str, only: Sequence[str] | None) -> Iterator[tuple[Part, Totals]]:

@@ -8,19 +8,19 @@ from typing import Any, NamedTuple
 from core.contract import Contract, Held
 from core.distribution import Distribution
 from core.findings import Finding, Score
-from detectors import ContractDetector, FieldDetector
+from detectors import ContractDetector, FieldDetector, MissingDetector
 from pipelines.alarms.calibrating import Key, calibrated
 from pipelines.alarms.calibration import FEWEST_BLOCKS, Calibration, Level, Sides, critical, decide
 from pipelines.steps.task import Place, StepResult, Task
 from pipelines.steps.verdict import unit
-from pipelines.windows.look import THREADS, Pair
+from pipelines.windows.look import THREADS, Fields, Pair, completed
 from storage.windows.distributions import Field, Part
 
 
 def compare_fields(task: Task, detector: FieldDetector) -> StepResult:
     """Every field of the detector's kinds in every version and segment; alpha is shared out over all of them."""
-    looked_at = task.look.fields()
-    tested = sum(len(_tested(detector, found.window | found.gone, found.reference or set())) for found in looked_at)
+    looked_at = [(_seen(detector, found), found.reference or set()) for found in task.look.fields()]
+    tested = sum(len(_tested(detector, *sides)) for sides in looked_at)
     bar = _bar(task, detector, max(1, tested))
     findings: list[Finding] = []
     with ThreadPoolExecutor(THREADS) as threads:
@@ -64,10 +64,15 @@ class _Comparison(NamedTuple):
 
 
 def _comparisons(pairs: Sequence[Pair], detector: FieldDetector) -> Iterator[_Comparison]:
-    for window, reference in pairs:
+    for held, reference, gone in pairs:
         if reference:
+            window = completed(held, gone) if isinstance(detector, MissingDetector) else held
             for field in _tested(detector, window.fields.keys(), reference.fields.keys()):
                 yield _Comparison(window, reference, field)
+
+
+def _seen(detector: FieldDetector, found: Fields) -> Set[Field]:
+    return found.window | found.gone if isinstance(detector, MissingDetector) else found.window
 
 
 def _tested(detector: FieldDetector, window: Set[Field], reference: Set[Field]) -> list[Field]:

@@ -99,7 +99,7 @@ def _values(task: Task, options: ValueOptions, past: Remembered) -> Iterator[_Fe
     look, inputs = task.look, numeric(task.look.engine, task.look.window.relation)
     rows = _new_rows(task, past)
     for pairs in look.pairs():
-        whole = [(part, reference) for part, reference in pairs if not part.segment and reference]
+        whole = [(part, reference) for part, reference, _ in pairs if not part.segment and reference]
         shared = {name for part, known in whole for name in _shared(part, known) if options.field in ("", name)}
         columns = [Column("input" if name in inputs else "output", name) for name in sorted(shared)]
         if not columns:

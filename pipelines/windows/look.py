@@ -1,10 +1,12 @@
 """A window beside its reference: what every step of a run looks at."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
+from core.distribution import Distribution
 from storage.engine import Engine
 from storage.windows.cache import Reader
 from storage.windows.distributions import Field, Part, Totals
@@ -24,7 +26,7 @@ class Side(NamedTuple):
 
 
 class Sides(NamedTuple):
-    """`expected`: names of fields that a window should hold where the reference does, None = all. A data set may have
+    """`expected`: names of fields that a window should have where the reference does, None = all. A data set may have
     columns that no prediction ever has."""
 
     window: Side
@@ -33,17 +35,19 @@ class Sides(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """One version and segment of the window, and the same segment of the reference; None when it has none."""
+    """One version and segment of the window, and the same segment of the reference; None when it has none.
+
+    `gone`: what is expected and no row of the window has under any kind, as missing.
+    """
 
     window: Part
     reference: Part | None
+    gone: Mapping[Field, Distribution] = MappingProxyType({})
 
 
 class Fields(NamedTuple):
-    """What one version and segment of the window holds in its `rows`, and what that segment of the reference holds.
-
-    `gone`: what is expected and no row of the window has, under any kind.
-    """
+    """What one version and segment of the window holds in its `rows`, and what that segment of the reference holds;
+    `gone` as in Pair."""
 
     version: str
     segment: str
@@ -84,7 +88,7 @@ class Look:
         return sorted(part.version for part in self._totals[""][0])
 
     def pairs(self) -> Iterator[list[Pair]]:
-        """All pairs, some of the fields at a time. A field that is gone is missing in each row of the window."""
+        """All pairs, some of the fields at a time."""
         for only in self.chunks:
             pairs = self._kept or [p for segment in self.segments for p in self._read(segment, only)]
             if len(self.chunks) == 1:
@@ -95,7 +99,7 @@ class Look:
         """Which fields each pair has."""
         if len(self.chunks) == 1:
             (pairs,) = self.pairs()
-            return [self._fields(w, _held(w), set(r.fields) if r else None) for w, r in pairs]
+            return [self._fields(w, set(w.fields), set(r.fields) if r else None) for w, r, _ in pairs]
         return [found for segment in self.segments for found in self._list(segment)]
 
     def _read(self, segment: str, only: Sequence[str] | None) -> list[Pair]:
@@ -104,14 +108,11 @@ class Look:
         by_segment = {part.segment: part for part in reference}
         by_key = {(of.version, of.segment): of for of in totals[0]}
         return [
-            Pair(self._completed(part, by_key[part.version, part.segment], found), found)
+            Pair(part, found, of_none(by_key[part.version, part.segment], self._gone(part.fields, there)))
             for part in window
             for found in [by_segment.get(part.segment)]
+            for there in [found.fields if found else ()]
         ]
-
-    def _completed(self, part: Part, of: Totals, reference: Part | None) -> Part:
-        gone = self._gone(part.fields.keys(), reference.fields.keys() if reference else ())
-        return completed(part, of, gone)
 
     def _gone(self, window: Collection[Field], reference: Collection[Field]) -> set[Field]:
         return {f for f in absent(window, reference) if self._expected is None or f.name in self._expected}
@@ -153,14 +154,13 @@ def absent(window: Collection[Field], reference: Collection[Field]) -> set[Field
     return {field for field in reference if field.name not in names}
 
 
-def completed(part: Part, of: Totals, fields: Iterable[Field]) -> Part:
-    """With `fields`, which no row of it has, as missing."""
-    gone = {field: nothing for field in fields if (nothing := of.of_none(field.kind))}
+def of_none(of: Totals, fields: Iterable[Field]) -> dict[Field, Distribution]:
+    """`fields` that no row has: missing in each that was answered; none where no row was."""
+    return {field: nothing for field in fields if (nothing := of.of_none(field.kind))}
+
+
+def completed(part: Part, gone: Mapping[Field, Distribution]) -> Part:
     return replace(part, fields={**part.fields, **gone}) if gone else part
-
-
-def _held(part: Part) -> set[Field]:
-    return {field for field, found in part.fields.items() if len(found.values)}
 
 
 def _all(fields: Fields) -> set[Field]:
