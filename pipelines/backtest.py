@@ -120,13 +120,14 @@ class Backtest:
 
 
 def _reach(monitor: MonitorConfig) -> timedelta:
-    """How far back before its window a reference begins that moves with it."""
+    """How far back before the end of a window what it looks at may begin; rows of a row window may be older still."""
+    length = monitor.window.length if isinstance(monitor.window, TimeWindows) else timedelta(0)
     match monitor.reference:
-        case WindowReference(window=length, offset=offset):
-            return length + offset
+        case WindowReference(window=window, offset=offset):
+            return length + offset + window
         case SeasonReference(over=over):
-            return over
-    return timedelta(0)
+            return length + over
+    return length
 
 
 def _without_explainers(monitor: MonitorConfig) -> MonitorConfig:

@@ -1,6 +1,7 @@
 """A backtest over a stretch that was monitored live, for each kind of reference and window."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 from replayed import Live, alarms_of_live, backtested, newest, of_live, replay
@@ -124,3 +125,22 @@ def test_retention_of_the_store_is_named_where_the_stretch_reaches_beyond_it(eng
     near, far = (backtested(engine, config, Window(now - days * DAY, now), now)["timed"] for days in (10, 1010))
     assert "predictions are kept for 1000 days, and the first one stored is of 2026-11-01" in far.notes[-1]
     assert not any("predictions are kept" in note for note in near.notes)
+
+
+def test_a_window_that_begins_where_rows_were_deleted_is_noted(engine: Engine) -> None:
+    config, live = monitored(engine, "fixed")
+    live.close()
+    deleted(engine, NOON + 35 * MINUTE)
+    for minute, told in ((36, True), (46, False)):  # the window before 40 begins at 30, the next counted one at 40
+        notes = backtested(engine, config, Window(NOON + minute * MINUTE, STRETCH.end), STRETCH.end)["fixed"].notes
+        assert any("have been deleted" in note for note in notes) == told
+
+
+def test_an_alarm_of_row_windows_that_was_on_before_the_stretch_does_not_begin_anew(engine: Engine) -> None:
+    config, live = monitored(engine, "counted")
+    live.close()
+    whole = alarms_of_live(engine, "counted")
+    ends = sorted({row["window_end"] for row in newest(engine, "window_end", "fired")})
+    on = next(end for end, after in pairwise(ends) if after not in whole)  # and in the next one, too
+    found = backtested(engine, config, Window(on, STRETCH.end), STRETCH.end)["counted"]
+    assert found.windows and [alarm.time for alarm in found.alarms] == [at for at in whole if at > on]
