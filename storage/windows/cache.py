@@ -12,6 +12,7 @@ from storage.windows.relations import Relation
 
 # What is remembered of references: 12 fields of 1 M distinct values are 200 MB.
 MOST_BYTES = 256 * 2**20
+MOST_TOTALS = 1000  # numbers of a few hundred bytes a field: far more than the blocks of the references of a run
 
 
 class Reader(Protocol):
@@ -59,6 +60,8 @@ class CachedReader:
         with self._lock:
             if key not in self._totals:
                 self._totals[key] = self._reader.totals(relation, segment)
+                if len(self._totals) > MOST_TOTALS:
+                    self._totals.pop(next(iter(self._totals)))  # the first one read
             return self._totals[key]
 
     def parts(

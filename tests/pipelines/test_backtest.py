@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from replayed import backtested, of_live, replay
 from stored_rows import NOON, store
@@ -14,7 +15,7 @@ from core.findings import Window
 from core.metrics import Metrics
 from pipelines.backtested import Backtested
 from pipelines.runner import Runner
-from storage.engine import Engine
+from storage.engine import Engine, Params
 
 REFERENCES = ("references", "reference_versions")
 MINUTE = timedelta(minutes=1)
@@ -245,3 +246,33 @@ def test_each_reason_for_windows_without_a_verdict_is_told_with_how_many_there_a
         "5 of the windows could not be decided: no rows in the window",
         "1 of the windows could not be decided: the reference has 1 rows; at least 2 are needed",
     )
+
+
+def test_the_blocks_of_a_sliding_reference_are_read_once_for_all_its_windows(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(-48, 0):
+        an_hour(engine, number, rows=20)
+    text = """
+    monitors:
+      - name: w
+        model: m
+        reference: {window: 24h}
+        window: {every: 1h}
+        false_alarms: 1/100 windows
+        steps: [{name: d, use: ks}]
+    """
+    asked, arrow = list[str](), engine.arrow
+
+    def counted(sql: str, params: Params | None = None) -> pa.Table:
+        asked.append(sql)
+        return arrow(sql, params)
+
+    monkeypatch.setattr(engine, "arrow", counted)
+    counts = []
+    for hours in (1, 9):
+        asked.clear()
+        (found,) = backtested(engine, parse(text), Window(NOON - hours * HOUR, NOON), NOON + HOUR).values()
+        assert found.windows == hours
+        counts.append(len(asked))
+    assert counts[1] < 2.5 * counts[0]

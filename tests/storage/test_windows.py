@@ -8,8 +8,8 @@ from core.findings import RowSpan, Window
 from core.records import PREDICTIONS, ModelKey
 from storage.engine import Engine
 from storage.windows import distributions as windows
-from storage.windows.cache import CachedReader, DirectReader
-from storage.windows.distributions import Field, Part
+from storage.windows.cache import MOST_TOTALS, CachedReader, DirectReader
+from storage.windows.distributions import Field, Part, Totals
 from storage.windows.relations import Relation, as_reference, of_window
 from storage.windows.rows import Choice, Tumbling, matrix, numeric, row_spans
 
@@ -156,6 +156,18 @@ def test_the_cache_gives_what_it_read_first_and_forgets_the_least_used(engine: E
     assert reader.parts(relation, reader.totals(relation, ""), "", None) is first
     reader.parts(relation, totals, "", ["a"])
     assert reader.parts(relation, totals, "", None) is not first
+
+
+def test_the_cache_forgets_the_totals_that_were_read_first(engine: Engine) -> None:
+    hours = [of_window(MODEL, Window(HOUR.start, HOUR.end + n * timedelta(hours=1))) for n in range(MOST_TOTALS + 1)]
+
+    class Empty(DirectReader):
+        def totals(self, relation: Relation, segment: str) -> list[Totals]:
+            return []
+
+    reader = CachedReader(Empty(engine))
+    first, *_, last = [reader.totals(hour, "") for hour in hours]
+    assert reader.totals(hours[-1], "") is last and reader.totals(hours[0], "") is not first
 
 
 def test_a_matrix_has_the_numeric_inputs_with_nan_where_missing(engine: Engine) -> None:
