@@ -118,8 +118,8 @@ class Table(NamedTuple):
 
     def p_value(self, first: int, rise: bool = False) -> float:
         """With `first` of the kind among the window's rows."""
-        firsts = self._possible()
-        return float(self._p_values(firsts, rise)[first - int(firsts[0])])
+        p_values = self._p_values(firsts := self._possible(), rise)
+        return float(p_values[int(np.clip(first - firsts[0], 0, len(firsts) - 1))])
 
     def _possible(self) -> Floats:
         """How many of the window's rows may be of the kind, but for what no float holds the probability of."""
