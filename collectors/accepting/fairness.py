@@ -63,8 +63,9 @@ class FairShare:
                 raise Overloaded(
                     f"'{namespace}' has taken more than its share, and over half of the room for events is taken"
                 )
-            self._weighted[name] = self._weighted.get(name, 0.0) + size_bytes * weight
-            self._total += size_bytes * weight
+            if size_bytes:  # one that has sent nothing has no share
+                self._weighted[name] = self._weighted.get(name, 0.0) + size_bytes * weight
+                self._total += size_bytes * weight
 
     def recent_bytes(self, namespace: str) -> float:
         """Accepted from it and still counted."""

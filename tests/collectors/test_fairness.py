@@ -4,7 +4,7 @@ import doctest
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collectors.accepting import fairness
@@ -56,6 +56,7 @@ def test_below_half_nobody_is_shed_and_at_the_limit_everybody_is(history: list[S
 
 
 @given(steps)
+@example([("a", 0, 0.0, 0.0), ("b", 1, 0.0, 0.0), ("b", 0, 0.0, 0.5)])
 def test_none_within_its_fair_share_is_shed_before_the_limit(history: list[Step]) -> None:
     clock = Clock()
     shares = FairShare(clock)
