@@ -47,13 +47,18 @@ def withhold_values() -> None:
         handler.addFilter(WithoutValues())
 
 
+def _of_concern(record: logging.LogRecord) -> bool:
+    """The store's driver warns of each retry with a whole statement in the URL; who made the call says what came of it.
+
+    Levels of its loggers would not do: it gives urllib3 one of its own as it is imported.
+    """
+    return record.name.partition(".")[0] not in ("urllib3", "clickhouse_connect") or record.levelno >= logging.ERROR
+
+
 def configure(level: str = "info") -> None:
     """Send everything at `level` and above to stderr; people get plain lines, machines JSON."""
     handler = logging.StreamHandler(sys.stderr)
     plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s", "%H:%M:%S")
     handler.setFormatter(plain if sys.stderr.isatty() else JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # They warn of each retry with a whole statement in the URL; who made the call says what came of it. The driver
-    # gives urllib3 a level of its own as it is imported.
-    for name in ("urllib3.connectionpool", "clickhouse_connect"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    handler.addFilter(_of_concern)
