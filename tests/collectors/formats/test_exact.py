@@ -35,6 +35,19 @@ def test_integers_keep_their_digits_and_all_else_is_read_as_ever(value: Any, ind
     assert repr(exact.loads(exact.dumps(value))) == repr(value)
 
 
+def test_times_in_nanoseconds_do_not_take_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = list[str]()
+    monkeypatch.setattr(json, "loads", lambda text: slow.append(text) or "read slowly")
+    for text in (b'{"t": 1732665600000000000, "u":-1732665600000000000}', b"[18446744073709551615]", b"[0.%d]" % BIG):
+        assert exact.loads(text) == orjson.loads(text)
+    assert slow == [] and exact.loads(b"[1732665600000000000,%d,1732665600000000000]" % BIG) == "read slowly"
+
+
+def test_digits_within_a_string_are_a_string_however_many() -> None:
+    value = ["code: " + "9" * 5000, "-" + "1" * 25, 1732665600000000000]
+    assert exact.loads(orjson.dumps(value)) == value
+
+
 @given(text=st.text(st.sampled_from('0123456789-+.eE,:[]{}" \\u'), max_size=60))
 @settings(max_examples=500, deadline=None)
 def test_what_is_no_json_stays_none(text: str) -> None:
