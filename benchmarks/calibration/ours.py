@@ -13,11 +13,11 @@ from core.times import EPOCH
 from detectors import FieldDetector, make
 from pipelines.alarms.budget import allowances
 from pipelines.alarms.calibrating import Calibrations
-from pipelines.alarms.history import History, Stretch, no_history
+from pipelines.alarms.history import Block, History, Stretch, no_history
 from pipelines.steps.fields import compare_fields
 from pipelines.steps.task import Predictor, StepResult, Subject, Task
 from pipelines.steps.verdict import excess
-from pipelines.windows.look import Fields, Pair, Side
+from pipelines.windows.look import Fields, Pair
 from pipelines.worker import Worker
 from storage.findings.states import Remembered, Step
 from storage.windows.distributions import Field, Part, Totals
@@ -60,8 +60,8 @@ class _Given:
         return [relation]
 
 
-def side(given: Part) -> Side:
-    return Side(given, _Given())  # type: ignore[arg-type]
+def block(given: Part) -> Block:
+    return Block(given, _Given)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

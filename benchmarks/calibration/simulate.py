@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.calibration import peers
-from benchmarks.calibration.ours import Monitor, part, side
+from benchmarks.calibration.ours import Monitor, block, part
 from benchmarks.calibration.streams import DAY, Random, Seen, Stream, counted, joined, middles, shares
 from core.distribution import Floats
 from pipelines.alarms.history import Stretch
@@ -80,7 +80,7 @@ def _whole(windows: Sequence[Sequence[Seen]]) -> list[Seen]:
 
 
 def _stretch(stream: Stream, windows: Sequence[Sequence[Seen]], whole: Sequence[Seen]) -> Stretch:
-    return Stretch(side(_part(stream, whole)), [side(_part(stream, window)) for window in windows])
+    return Stretch(block(_part(stream, whole)), [block(_part(stream, window)) for window in windows])
 
 
 def _part(stream: Stream, fields: Sequence[Seen]) -> Part:

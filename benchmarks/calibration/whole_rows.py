@@ -18,9 +18,8 @@ from benchmarks.calibration.ours import BUDGET
 from core.distribution import Floats
 from detectors import JointDetector, make
 from pipelines.alarms.calibration import Calibration
-from pipelines.alarms.history import Stretch
+from pipelines.alarms.history import Block, Stretch
 from pipelines.alarms.whole_rows import Judge, Judged, decide, evidence, of_blocks
-from pipelines.windows.look import Side
 from storage.windows.rows import Matrix, pooled
 
 MONITORS, WINDOWS, SHIFTED, BLOCKS = 50, 140, 20, 40
@@ -120,8 +119,8 @@ def _judge(use: str) -> Judge:
 
 
 def _calibrated(blocks: list[Matrix], judge: Judge) -> Calibration:
-    sides: Any = [Side(block, None) for block in blocks]  # type: ignore[arg-type]
-    return of_blocks([Stretch(sides[0], sides)], lambda relation, version=None: relation, 100_000, judge)
+    given: Any = [Block(block, NotImplemented) for block in blocks]  # type: ignore[arg-type]
+    return of_blocks([Stretch(given[0], given)], lambda relation, version=None: relation, 100_000, judge)
 
 
 def _matrix(rows: Floats) -> Matrix:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from detectors import FieldDetector, MissingDetector
 from pipelines.alarms.calibration import FEWEST_BLOCKS, Calibration, Shape, Tail, calibrate, shape, tail
-from pipelines.alarms.history import History, Stretch
-from pipelines.windows.look import THREADS, Look, Side, absent, completed, of_none
+from pipelines.alarms.history import Block, History, Stretch
+from pipelines.windows.look import THREADS, Look, absent, completed, of_none
 from storage.windows.distributions import Field, Part, Totals
 
 # Comparisons of one calibration: about ten seconds of them. More fields have fewer blocks, down to the fewest.
@@ -90,8 +90,8 @@ def _compared(detector: FieldDetector, block: Part, of: Totals, whole: Part) -> 
     return completed(block, of_none(of, absent(block.fields, whole.fields)))
 
 
-def _parts(side: Side, tag: str, only: Sequence[str] | None) -> Iterator[tuple[Part, Totals]]:
-    totals = side.reader.totals(side.relation, tag)
+def _parts(block: Block, tag: str, only: Sequence[str] | None) -> Iterator[tuple[Part, Totals]]:
+    totals = block.reader.totals(block.relation, tag)
     by_key = {(of.version, of.segment): of for of in totals}
-    for part in side.reader.parts(side.relation, totals, tag, only):
+    for part in block.reader.parts(block.relation, totals, tag, only):
         yield part, by_key[part.version, part.segment]

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 
 from core.config import MonitorConfig, SeasonReference, TimeWindows, model_key
 from core.findings import RowSpan, Window
 from core.times import duration_text
-from pipelines.alarms.history import MOST_BLOCKS, History, Stretch, anchored, blocks, season, seasons, spread
+from pipelines.alarms.history import MOST_BLOCKS, Block, History, Stretch, anchored, blocks, season, seasons, spread
 from pipelines.windows.look import Side
 from storage.engine import Engine
 from storage.windows.cache import CachedReader, Reader
-from storage.windows.relations import Relation, of_window, of_windows
+from storage.windows.relations import Relation, as_reference, of_window, of_windows
 from storage.windows.rows import Tumbling, row_spans
 
 # What one run remembers of the blocks: 200 of 12 merged fields are 10 MB.
@@ -19,10 +19,10 @@ _MOST_BYTES = 64 * 2**20
 
 
 class Cuts:
-    """Cuts references of one engine; `side` gives predictions as a reference, and what reads them."""
+    """Cuts references of one engine; `reader` chooses what reads the fields of predictions as a reference."""
 
-    def __init__(self, engine: Engine, side: Callable[[MonitorConfig, Relation], Side]) -> None:
-        self._engine, self._side = engine, side
+    def __init__(self, engine: Engine, reader: Callable[[MonitorConfig, Relation], Reader]) -> None:
+        self._engine, self._reader = engine, reader
 
     def past(self, monitor: MonitorConfig, reference: Window) -> History:
         """A stretch of time that moves on with the windows."""
@@ -30,7 +30,7 @@ class Cuts:
         whole = anchored(reference, _spacing(monitor))
 
         def cut() -> list[Stretch]:
-            return [Stretch(self._side(monitor, of_window(model, whole)), self._within(monitor, whole))]
+            return [Stretch(self._block(monitor, of_window(model, whole)), self._within(monitor, whole))]
 
         return self._history(monitor, repr(whole), cut)
 
@@ -40,7 +40,8 @@ class Cuts:
         def cut() -> list[Stretch]:
             found = span()
             within = Window(found.first[0], found.last[0], found) if found else None
-            return [Stretch(whole, self._within(monitor, within))] if within else []
+            kept = Block(whole.relation, lambda: whole.reader)
+            return [Stretch(kept, self._within(monitor, within))] if within else []
 
         return self._history(monitor, name, cut)
 
@@ -57,10 +58,10 @@ class Cuts:
     def _of_season(self, monitor: MonitorConfig, whole: Sequence[Window], length: timedelta, most: int) -> Stretch:
         model = model_key(monitor.model)
         parts = [block for stretch in whole for block in blocks(stretch, length)]
-        chosen = [self._side(monitor, of_window(model, parts[n])) for n in spread(len(parts), most)]
-        return Stretch(self._side(monitor, of_windows(model, whole)), chosen)
+        chosen = [self._block(monitor, of_window(model, parts[n])) for n in spread(len(parts), most)]
+        return Stretch(self._block(monitor, of_windows(model, whole)), chosen)
 
-    def _within(self, monitor: MonitorConfig, whole: Window) -> list[Side]:
+    def _within(self, monitor: MonitorConfig, whole: Window) -> list[Block]:
         """As long as the monitor's windows are, or of as many rows."""
         model = model_key(monitor.model)
         if isinstance(monitor.window, TimeWindows):
@@ -69,7 +70,11 @@ class Cuts:
             begin = (whole.start, "")
             spans = row_spans(self._engine, model, Tumbling(monitor.window.rows, begin, whole.end))
             found = [Window(span.first[0], span.last[0], span) for span in spans]
-        return [self._side(monitor, of_window(model, found[n])) for n in spread(len(found))]
+        return [self._block(monitor, of_window(model, found[n])) for n in spread(len(found))]
+
+    def _block(self, monitor: MonitorConfig, relation: Relation) -> Block:
+        whole = as_reference(relation)
+        return Block(whole, partial(self._reader, monitor, whole))
 
     def _history(self, monitor: MonitorConfig, name: str, cut: Callable[[], list[Stretch]]) -> History:
         windows = monitor.window
@@ -84,8 +89,11 @@ def _once(cut: Callable[[], list[Stretch]]) -> Callable[[], list[Stretch]]:
     def made() -> list[Stretch]:
         readers: dict[Reader, Reader] = {}
 
-        def remembered(side: Side) -> Side:
-            return Side(side.relation, readers.setdefault(side.reader, CachedReader(side.reader, _MOST_BYTES)))
+        def cached(reader: Reader) -> Reader:
+            return readers.setdefault(reader, CachedReader(reader, _MOST_BYTES))
+
+        def remembered(block: Block) -> Block:
+            return Block(block.relation, lambda: cached(block.reader))
 
         return [Stretch(remembered(whole), [remembered(block) for block in blocks]) for whole, blocks in cut()]
 

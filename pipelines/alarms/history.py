@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import NamedTuple
 
 from core.config import SeasonReference
 from core.findings import Window
 from core.times import EPOCH
-from pipelines.windows.look import Side
+from storage.windows.cache import Reader
+from storage.windows.relations import Relation
 
 # Blocks looked at, evenly over the reference: enough for 1 alarm in 100 windows to be told by rank.
 MOST_BLOCKS = 200
@@ -20,11 +22,24 @@ _STEPS = 16
 _DAY = timedelta(days=1)
 
 
+@dataclass(frozen=True)
+class Block:
+    """Rows of a reference, and what reads their fields: to `choose` it takes several queries, which whole rows do not
+    need."""
+
+    relation: Relation
+    choose: Callable[[], Reader]
+
+    @cached_property
+    def reader(self) -> Reader:
+        return self.choose()
+
+
 class Stretch(NamedTuple):
     """A reference, all versions as one, and the blocks that are part of it."""
 
-    whole: Side
-    blocks: Sequence[Side]
+    whole: Block
+    blocks: Sequence[Block]
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class References:
         self._profiled = CachedReader(ReferenceReader(engine))
         self._files: dict[tuple[str, int, int], ReferenceVersion] = {}
         self._first: dict[str, ReferenceVersion] = {}
-        self._cuts = Cuts(engine, self._side)
+        self._cuts = Cuts(engine, self._reader)
 
     def prepare(self, monitor: MonitorConfig, now: datetime) -> None:
         """Load a reference that stays the same, and read it, before a window waits for it. ConfigError as `find`."""
@@ -88,7 +88,10 @@ class References:
     def _side(self, monitor: MonitorConfig, relation: Relation) -> Side:
         """Predictions as a reference: all versions as one."""
         whole = as_reference(relation)
-        return Side(whole, self._basis.reader(monitor, whole) if self._basis else self._direct)
+        return Side(whole, self._reader(monitor, whole))
+
+    def _reader(self, monitor: MonitorConfig, relation: Relation) -> Reader:
+        return self._basis.reader(monitor, relation) if self._basis else self._direct
 
     def _fixed(self, monitor: MonitorConfig, now: datetime) -> ReferenceVersion | None:
         match monitor.reference:

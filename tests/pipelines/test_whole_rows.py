@@ -11,15 +11,19 @@ from scipy.stats import norm
 from stored_rows import NOON, store
 from test_budget import HOUR, hours, monitor, one, run
 
+from core.config import Config, MonitorConfig
 from core.findings import Score, Window
 from detectors import LAW_AT
 from pipelines.alarms.calibration import Calibration
-from pipelines.alarms.history import Stretch
+from pipelines.alarms.history import Block, Stretch
 from pipelines.alarms.whole_rows import Judged, decide, evidence, of_blocks
-from pipelines.monitor import Tools
-from pipelines.windows.look import Side
+from pipelines.monitor import Tools, run_monitor
+from pipelines.windows.basis import Basis
+from pipelines.windows.reference import References
 from pipelines.worker import Worker
 from storage.engine import Engine
+from storage.windows.cache import Reader
+from storage.windows.relations import Relation
 from storage.windows.rows import Matrix
 
 WINDOW = Window(NOON, NOON + HOUR)
@@ -102,6 +106,25 @@ def test_the_blocks_are_read_once_as_long_as_the_reference_stays(engine: Engine)
     assert 30 < counts[0] < 40 and counts[1] < 10  # each of the blocks once
 
 
+@pytest.mark.parametrize(("use", "blocks"), [("energy", 0), ("ks", 31)])
+def test_what_reads_the_fields_of_blocks_is_chosen_only_for_steps_that_look_at_fields(
+    engine: Engine, tools: Tools, use: str, blocks: int
+) -> None:
+    hours(engine, [0.0] * 30)
+    an_hour(engine, 0.0)
+    chosen: list[Relation] = []
+
+    class Watched(Basis):
+        def reader(self, monitor: MonitorConfig, relation: Relation) -> Reader:
+            chosen.append(relation)
+            return super().reader(monitor, relation)
+
+    basis, asked = Watched(engine, Config(), lambda: WINDOW.end), watched(use, budget="1/100 windows")
+    reference = References(engine, Config(), basis).find(asked, WINDOW, WINDOW.end)
+    found = one(run_monitor(replace(tools, basis=basis), asked, WINDOW, reference))
+    assert found.calibration == "calibrated" and len(chosen) == 2 + blocks  # of the reference as it was cut, too
+
+
 def rows_of(values: np.ndarray) -> Matrix:
     return Matrix((), (), ("a",), values[:, None], np.ones(len(values), bool))
 
@@ -114,8 +137,8 @@ def z_test(reference: Matrix, window: Matrix, alpha: float) -> Judged:
 
 
 def calibrated(blocks: list[Matrix]) -> Calibration:
-    sides: Any = [Side(kept, None) for kept in blocks]  # type: ignore[arg-type]
-    return of_blocks([Stretch(sides[0], sides)], lambda relation, version=None: relation, 100_000, z_test)
+    given: Any = [Block(kept, NotImplemented) for kept in blocks]  # type: ignore[arg-type]
+    return of_blocks([Stretch(given[0], given)], lambda relation, version=None: relation, 100_000, z_test)
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.1, 1.0, 30.0])  # of the levels of blocks of 100 rows
