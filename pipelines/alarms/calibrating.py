@@ -7,7 +7,7 @@ from typing import NamedTuple
 from detectors import FieldDetector, MissingDetector
 from pipelines.alarms.calibration import FEWEST_BLOCKS, Calibration, Shape, Tail, calibrate, shape, tail
 from pipelines.alarms.history import Block, History, Stretch
-from pipelines.windows.look import THREADS, Look, absent, completed, of_none
+from pipelines.windows.look import THREADS, Look, absent, completed, missing_in
 from storage.windows.distributions import Field, Part, Totals
 
 # Comparisons of one calibration: about ten seconds of them. More fields have fewer blocks, down to the fewest.
@@ -87,7 +87,7 @@ def _compared(detector: FieldDetector, block: Part, of: Totals, whole: Part) -> 
     """As a window is that has the block's rows."""
     if not isinstance(detector, MissingDetector):
         return block
-    return completed(block, of_none(of, absent(block.fields, whole.fields)))
+    return completed(block, missing_in(of, absent(block.fields, whole.fields)))
 
 
 def _parts(block: Block, tag: str, only: Sequence[str] | None) -> Iterator[tuple[Part, Totals]]:

@@ -107,12 +107,11 @@ class Look:
         window, reference = self._both(lambda side, at: side.reader.parts(side.relation, totals[at], segment, only))
         by_segment = {part.segment: part for part in reference}
         by_key = {(of.version, of.segment): of for of in totals[0]}
-        return [
-            Pair(part, found, of_none(by_key[part.version, part.segment], self._gone(part.fields, there)))
-            for part in window
-            for found in [by_segment.get(part.segment)]
-            for there in [found.fields if found else ()]
-        ]
+        return [self._pair(part, by_key[part.version, part.segment], by_segment.get(part.segment)) for part in window]
+
+    def _pair(self, part: Part, of: Totals, reference: Part | None) -> Pair:
+        gone = self._gone(part.fields, reference.fields if reference else ())
+        return Pair(part, reference, missing_in(of, gone))
 
     def _gone(self, window: Collection[Field], reference: Collection[Field]) -> set[Field]:
         return {f for f in absent(window, reference) if self._expected is None or f.name in self._expected}
@@ -154,9 +153,9 @@ def absent(window: Collection[Field], reference: Collection[Field]) -> set[Field
     return {field for field in reference if field.name not in names}
 
 
-def of_none(of: Totals, fields: Iterable[Field]) -> dict[Field, Distribution]:
+def missing_in(of: Totals, fields: Iterable[Field]) -> dict[Field, Distribution]:
     """`fields` that no row has: missing in each that was answered; none where no row was."""
-    return {field: nothing for field in fields if (nothing := of.of_none(field.kind))}
+    return {field: nothing for field in fields if (nothing := of.without(field.kind))}
 
 
 def completed(part: Part, gone: Mapping[Field, Distribution]) -> Part:

@@ -50,7 +50,7 @@ class Totals:
     weights: tuple[float, float]
     ok_weights: tuple[float, float]
 
-    def of_none(self, kind: Kind) -> Distribution | None:
+    def without(self, kind: Kind) -> Distribution | None:
         """A field that no row has: missing in each ok one, since others have no outputs; None when there is no such."""
         total, all_squares = self.ok_weights
         values = np.empty(0, dtype=object if kind == "cat" else np.float64)
