@@ -110,11 +110,21 @@ def _counted(what: str, reasons: Counter[str]) -> list[str]:
 
 
 def _counted_by_step(silent: Mapping[str, Counter[str]]) -> list[str]:
-    """A line for each reason, the most frequent ones first, with the steps that gave it."""
-    told = sorted(silent.items(), key=lambda one: -max(one[1].values()))[:_REASONS]
+    """A line for each reason, the most frequent ones first, with the steps that gave it for as many windows; the
+    steps that gave any of the others."""
+    steps: dict[tuple[int, str], list[str]] = {}
+    for reason, windows in silent.items():
+        for step, count in windows.items():
+            steps.setdefault((count, reason), []).append(step)
+    told = sorted(steps.items(), key=lambda one: -one[0][0])
+    lines = [
+        f"{count} of the windows could not be decided by {', '.join(names)}: {reason}"
+        for (count, reason), names in told[:_REASONS]
+    ]
+    others = dict.fromkeys(name for _, names in told[_REASONS:] for name in names)
     return [
-        f"{max(steps.values())} of the windows could not be decided by {', '.join(steps)}: {reason}"
-        for reason, steps in told
+        *lines,
+        *([f"some of the windows could not be decided by {', '.join(others)}, for other reasons"] if others else []),
     ]
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from replayed import backtested, of_live, replay
 from stored_rows import NOON, store
@@ -15,7 +14,7 @@ from core.findings import Window
 from core.metrics import Metrics
 from pipelines.backtested import Backtested
 from pipelines.runner import Runner
-from storage.engine import Engine, Params
+from storage.engine import Engine
 
 REFERENCES = ("references", "reference_versions")
 MINUTE = timedelta(minutes=1)
@@ -248,9 +247,23 @@ def test_each_reason_for_windows_without_a_verdict_is_told_with_how_many_there_a
     )
 
 
-def test_the_blocks_of_a_sliding_reference_are_read_once_for_all_its_windows(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_steps_that_could_not_decide_are_named_with_how_often_and_why(engine: Engine) -> None:
+    for hour, rows, letters in ((-1, 50, "xyz"), (0, 50, "xyz"), (1, 1, "x"), (2, 1, ""), (3, 50, "xyz")):
+        values = np.random.default_rng(hour + 9).normal(size=rows).tolist()
+        text = {"c": [letters[n % len(letters)] for n in range(rows)]} if letters else {}
+        store(engine, {"a": values, **text}, NOON + hour * HOUR)
+    steps = "{name: d, use: ks}, {name: m, use: missing_rate}, {name: two, use: fisher}, {name: p, use: page_hinkley}"
+    text = f"monitors: [{{name: w, model: m, reference: {{first_rows: 50}}, window: {{every: 1h}}, steps: [{steps}]}}]"
+    now = NOON + 5 * HOUR
+    (found,) = backtested(engine, parse(text), Window(NOON, now), now).values()
+    assert found.notes == (
+        "2 of the windows could not be decided by two: 3 categories; this is for two",
+        "2 of the windows could not be decided by d, m: the window has 1 row, fewer than the 2 needed",
+        "1 of the windows could not be decided by two: the window has 1 row, fewer than the 2 needed",
+    )
+
+
+def test_the_blocks_of_a_sliding_reference_are_read_once_for_all_its_windows(engine: Engine, asked: list[str]) -> None:
     for number in range(-48, 0):
         an_hour(engine, number, rows=20)
     text = """
@@ -262,13 +275,6 @@ def test_the_blocks_of_a_sliding_reference_are_read_once_for_all_its_windows(
         false_alarms: 1/100 windows
         steps: [{name: d, use: ks}]
     """
-    asked, arrow = list[str](), engine.arrow
-
-    def counted(sql: str, params: Params | None = None) -> pa.Table:
-        asked.append(sql)
-        return arrow(sql, params)
-
-    monkeypatch.setattr(engine, "arrow", counted)
     counts = []
     for hours in (1, 9):
         asked.clear()
